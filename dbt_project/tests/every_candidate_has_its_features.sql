@@ -1,0 +1,25 @@
+{{ config(tags=['after_candidates']) }}
+-- A candidate without a row would silently vanish from ranking, a second row would count it twice.
+with candidates as (
+    select
+        cutoff,
+        count(*) as n_rows
+    from {{ source('candidates', 'merged') }}
+    group by cutoff
+),
+
+features as (
+    select
+        cutoff,
+        count(*) as n_rows
+    from {{ ref('user_item_features') }}
+    group by cutoff
+)
+
+select
+    candidates.cutoff,
+    candidates.n_rows,
+    features.n_rows as n_feature_rows
+from candidates
+left join features on candidates.cutoff = features.cutoff
+where candidates.n_rows is distinct from features.n_rows

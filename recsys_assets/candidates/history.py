@@ -1,0 +1,115 @@
+"""What was visible at one cutoff, as the arrays that candidate generators learn from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class History:
+    """The distinct user-item pairs visible at one cutoff, with ids replaced by positions.
+
+    Attributes:
+        cutoff: its name.
+        user_ids: sorted ids; a user's position in it is her row in every matrix. Likewise `item_ids` and columns.
+        pairs: one row a (user, item) pair, sorted by both: positions `user` and `item`, `weight`, `is_liked`,
+            `is_consumed`, `n_events`, `last_recency_rank` (1 = the user's last event), `last_event_age` (events of
+            anybody since then).
+        users_to_serve: positions of the users that need lists at this cutoff, ascending.
+    """
+
+    cutoff: str
+    user_ids: NDArray[np.str_]
+    item_ids: NDArray[np.str_]
+    pairs: pl.DataFrame
+    users_to_serve: IntArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of users and items."""
+        return len(self.user_ids), len(self.item_ids)
+
+    def matrix(self, values: NDArray[np.float64] | FloatArray) -> sparse.csr_matrix:
+        """Users x items, float32, from one value a pair; zeros are dropped."""
+        users, items = self.pairs["user"].to_numpy(), self.pairs["item"].to_numpy()
+        built = sparse.csr_matrix((np.asarray(values, np.float32), (users, items)), shape=self.shape)
+        built.eliminate_zeros()
+        return built
+
+    @cached_property
+    def interactions(self) -> sparse.csr_matrix:
+        """1 where the user had anything to do with the item, but for taken-back and disliked pairs that weigh nothing."""
+        return self.matrix((self.pairs["weight"].to_numpy() > 0).astype(np.float32))
+
+    @cached_property
+    def liked(self) -> sparse.csr_matrix:
+        """1 where the user liked the item."""
+        return self.matrix(self.pairs["is_liked"].to_numpy().astype(np.float32))
+
+    @cached_property
+    def consumed(self) -> sparse.csr_matrix:
+        """1 where the item must not be recommended to the user again."""
+        return self.matrix(self.pairs["is_consumed"].to_numpy().astype(np.float32))
+
+    def recent(self, half_life_events: float) -> sparse.csr_matrix:
+        """Liked pairs (all pairs of a user who liked nothing), halved for every `half_life_events` later events of hers."""
+        decay = np.exp2(-(self.pairs["last_recency_rank"].to_numpy() - 1) / half_life_events)
+        likes_something = np.asarray(self.liked.sum(axis=1)).ravel() > 0
+        liked = self.pairs["is_liked"].to_numpy()
+        counts = np.where(likes_something[self.pairs["user"].to_numpy()], liked, self.pairs["weight"].to_numpy() > 0)
+        return self.matrix(decay * counts)
+
+
+def read_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> History:
+    """The history of one cutoff; lists are wanted for all its users at `live`, elsewhere for users with labels."""
+    pairs = connection.sql(
+        f"""
+        SELECT user_id, item_id, weight, is_liked, is_consumed, n_events, last_recency_rank, last_event_age
+        FROM intermediate.int_user_items WHERE cutoff = '{cutoff}' ORDER BY user_id, item_id
+        """
+    ).pl()
+    wanted = "int_user_cutoffs" if cutoff == "live" else "int_labels"
+    serve = connection.sql(
+        f"SELECT DISTINCT user_id FROM intermediate.{wanted} WHERE cutoff = '{cutoff}' ORDER BY user_id"
+    ).pl()
+    return build_history(cutoff, pairs, serve["user_id"])
+
+
+def build_history(cutoff: str, pairs: pl.DataFrame, users_to_serve: pl.Series) -> History:
+    """Replace the ids of `pairs` (sorted by user_id, item_id) by positions."""
+    user_ids, item_ids = pairs["user_id"].unique().sort(), pairs["item_id"].unique().sort()
+    indexed = pairs.with_columns(
+        pairs["user_id"].cast(pl.Enum(user_ids)).to_physical().cast(pl.Int32).alias("user"),
+        pairs["item_id"].cast(pl.Enum(item_ids)).to_physical().cast(pl.Int32).alias("item"),
+    ).drop("user_id", "item_id").sort("user", "item")
+    serve = user_ids.to_frame().with_row_index("user").filter(user_ids.is_in(users_to_serve.implode()))["user"]
+    return History(
+        cutoff=cutoff,
+        user_ids=user_ids.to_numpy().astype(np.str_),
+        item_ids=item_ids.to_numpy().astype(np.str_),
+        pairs=indexed,
+        users_to_serve=serve.to_numpy().astype(np.int32),
+    )
+
+
+def read_cutoffs(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of all cutoffs, oldest first; `live` is the last."""
+    rows = connection.execute("SELECT cutoff FROM intermediate.int_cutoffs ORDER BY cutoff_number, cutoff").fetchall()
+    return [row[0] for row in rows]
+
+
+def read_roles(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Role (training, validation, test, live) -> the names of its cutoffs, oldest first."""
+    rows = connection.execute("SELECT role, cutoff FROM intermediate.int_cutoffs ORDER BY cutoff_number").fetchall()
+    roles: dict[str, list[str]] = {}
+    for role, cutoff in rows:
+        roles.setdefault(role, []).append(cutoff)
+    return roles

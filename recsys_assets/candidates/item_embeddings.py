@@ -1,0 +1,62 @@
+"""Item embeddings: items used in the same stretch of a user's history lie close together."""
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+from sklearn.preprocessing import normalize
+
+from recsys_assets.candidates.catalogue import Catalogue
+from recsys_assets.candidates.generate import Scorer
+from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.config import Config
+
+HALF_LIFE_EVENTS = 20.0
+
+
+def fit_item_embeddings(history: History, catalogue: Catalogue, config: Config) -> Scorer:
+    """Cosine of the mean vector of the user's recent items with each item's vector, shifted to be above zero."""
+    vectors = embed_items(history, config)
+    recent = history.recent(HALF_LIFE_EVENTS)
+
+    def score(users: IntArray) -> FloatArray:
+        profiles = normalize(np.asarray(recent[users] @ vectors))
+        scores = np.asarray(profiles @ vectors.T, np.float32)
+        return np.where((np.abs(profiles).sum(axis=1) > 0)[:, None], scores + 1.0, 0).astype(np.float32)
+
+    return score
+
+
+def embed_items(history: History, config: Config) -> FloatArray:
+    """Items x dimensions, rows of length 1: truncated SVD of the shifted positive PMI of items within a window.
+
+    Source: Levy & Goldberg, "Neural word embedding as implicit matrix factorization", 2014; singular values enter by
+    their square root.
+    """
+    settings = config.candidates.item_embeddings
+    counts = _count_neighbours(history, settings.window_events)
+    dimensions = min(settings.dimensions, history.shape[1] - 1)
+    if counts.nnz == 0 or dimensions < 1:
+        return np.zeros((history.shape[1], 1), np.float32)
+    coo = counts.tocoo()
+    marginal = np.asarray(counts.sum(axis=1)).ravel()
+    pmi = np.log(coo.data * marginal.sum() / (marginal[coo.row] * marginal[coo.col])) - np.log(settings.shift)
+    positive = sparse.csr_matrix((np.maximum(pmi, 0), (coo.row, coo.col)), shape=counts.shape)
+    positive.eliminate_zeros()
+    if positive.nnz == 0:
+        return np.zeros((history.shape[1], 1), np.float32)
+    start = np.random.default_rng(config.seed).standard_normal(counts.shape[0])
+    left, values, _ = svds(positive, k=dimensions, v0=start)
+    return np.asarray(normalize(left * np.sqrt(values)), np.float32)
+
+
+def _count_neighbours(history: History, window: int) -> sparse.csr_matrix:
+    """Items x items, symmetric: how often two items lie at most `window` items apart in a user's history, nearer is more."""
+    ordered = history.pairs.sort("user", "last_recency_rank", "item")
+    users, items = ordered["user"].to_numpy(), ordered["item"].to_numpy()
+    n_items = history.shape[1]
+    counts = sparse.csr_matrix((n_items, n_items), dtype=np.float64)
+    for gap in range(1, window + 1):
+        same = users[gap:] == users[:-gap]
+        rows, columns = items[:-gap][same], items[gap:][same]
+        counts = counts + sparse.csr_matrix((np.full(len(rows), 1 / gap), (rows, columns)), shape=counts.shape)
+    return (counts + counts.T).tocsr()

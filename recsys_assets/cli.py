@@ -1,0 +1,191 @@
+"""The command `recsys`. What a command needs is imported when it runs, so that --help answers at once."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from recsys_assets import __version__
+from recsys_assets.config import Config, load_config
+from recsys_assets.errors import RecsysError
+from recsys_assets.schema import FOR_YOU, SURFACES
+
+app = typer.Typer(
+    name="recsys",
+    help="Recommendations from events: load, build, look, go back. Everything lies in $RECSYS_HOME (default: data/).",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Length = Annotated[int, typer.Option("--k", help="How many.")]
+TOUR_USERS = 3
+
+
+def main() -> NoReturn:
+    """Run the command line. A user's mistake ends with one sentence and status 1, a wrong call of a command with 2."""
+    try:
+        status = app(args=sys.argv[1:] or ["--help"], prog_name="recsys", standalone_mode=False)
+    except RecsysError as error:
+        _fail(str(error), 1)
+    except typer.TyperException as error:  # an unknown command or option, an argument that is missing or does not fit
+        _fail(error.format_message(), error.exit_code)
+    except typer.Abort:
+        _fail("Stopped.", 130)
+    sys.exit(status)
+
+
+def _fail(sentence: str, status: int) -> NoReturn:
+    print(f"Error: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+@app.callback(invoke_without_command=True)
+def show_version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Options of the command itself."""
+    if version:
+        print(f"recsys {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds events, items, users, impressions.")],
+) -> None:
+    """Land a folder of files: .parquet, .csv or .jsonl, also .gz, or a folder of each."""
+    _load(load_config(), folder)
+
+
+@app.command()
+def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="movielens")]) -> None:
+    """Land a named sample data set."""
+    from recsys_assets.sources.samples import write_sample
+
+    config = load_config()
+    _load(config, write_sample(name, config.home / "samples" / name))
+
+
+def _load(config: Config, folder: Path) -> None:
+    from recsys_assets.serving.terminal import open_console, show_ingest
+    from recsys_assets.sources.landing import load_folder
+
+    report = load_folder(config, folder, datetime.now(UTC))
+    open_console().print(*show_ingest(report), sep="\n")
+    print("Next: `recsys build`." if report.files else "There was nothing to load.")
+
+
+@app.command()
+def build() -> None:
+    """Make everything from the landed files, in order, and publish it."""
+    _run("build")
+
+
+@app.command()
+def refresh() -> None:
+    """Make new lists from new events with the model there is, and publish them."""
+    _run("refresh")
+
+
+def _run(job: str) -> None:
+    from recsys_assets.defs.runner import run_job
+    from recsys_assets.publishing.switch import current_bundle
+
+    config = load_config()
+    run_job(config, job)
+    bundle = current_bundle(config)
+    if bundle is not None:
+        print(f"In use: bundle {bundle.name}. Look at it with `recsys report` and `recsys recommend USER`.")
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(metavar="USER", help="A user_id.")],
+    surface: Annotated[str, typer.Option(help=f"One of {', '.join(SURFACES)}.")] = FOR_YOU,
+    k: Length = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Scores, sources and evidence too.")] = False,
+) -> None:
+    """Print a user's list with reasons."""
+    from recsys_assets.serving import lists, terminal
+
+    found = lists.recommend(load_config(), user, surface, k)
+    terminal.open_console().print(*terminal.show_recommendations(found, explain=explain), sep="\n")
+
+
+@app.command()
+def similar(item: Annotated[str, typer.Argument(metavar="ITEM", help="An item_id.")], k: Length = 10) -> None:
+    """Print the items that go with an item."""
+    from recsys_assets.serving import lists, terminal
+
+    found = lists.similar(load_config(), item, k)
+    terminal.open_console().print(*terminal.show_similar(found, item), sep="\n")
+
+
+@app.command()
+def report(
+    metric: Annotated[str | None, typer.Option(help="One metric alone, such as novelty.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="The length of the lists (default: 10).")] = None,
+) -> None:
+    """Print the quality report: every model, every source, and what the gate decided."""
+    from recsys_assets.serving import reports, terminal
+
+    terminal.open_console().print(*terminal.show_report(reports.read_report(load_config()), metric, k), sep="\n")
+
+
+@app.command()
+def trace(
+    user: Annotated[str, typer.Argument(metavar="USER", help="A user_id.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="An item_id of one of the user's lists.")],
+) -> None:
+    """Follow a published row back to the raw events behind it."""
+    from recsys_assets.serving import terminal
+    from recsys_assets.serving.trace import trace_recommendation
+
+    terminal.open_console().print(*terminal.show_trace(trace_recommendation(load_config(), user, item)), sep="\n")
+
+
+@app.command()
+def rollback(
+    build_id: Annotated[
+        str | None, typer.Argument(metavar="[BUILD]", help="Default: the one before the current.")
+    ] = None,
+) -> None:
+    """Put an earlier bundle back into use."""
+    from recsys_assets.publishing.switch import rollback as switch_back
+
+    manifest = switch_back(load_config(), build_id)
+    print(f"In use: bundle {manifest.build_id}, made {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+@app.command()
+def builds() -> None:
+    """List the published bundles."""
+    from recsys_assets.publishing.switch import current_bundle, list_builds, list_damaged
+    from recsys_assets.serving import terminal
+
+    config = load_config()
+    found, damaged = list_builds(config), list_damaged(config)
+    if not found and not damaged:
+        raise RecsysError("Nothing is published yet: run `recsys load DIR` and `recsys build` first.")
+    current = current_bundle(config)
+    shown = terminal.show_builds(found, damaged, current.name if current else None)
+    terminal.open_console().print(*shown, sep="\n")
+
+
+@app.command(hidden=True)
+def tour() -> None:
+    """Show a few users' histories beside their lists, the report, and where to look next."""
+    from rich.columns import Columns
+    from rich.console import Group
+
+    from recsys_assets.serving import history, lists, reports, terminal
+    from recsys_assets.serving.tour import choose_users
+
+    config = load_config()
+    console = terminal.open_console()
+    for user_id in choose_users(config, TOUR_USERS):
+        past = terminal.show_history(history.user_history(config, user_id), f"The last events of user {user_id}")
+        found = terminal.show_recommendations(lists.recommend(config, user_id))
+        console.print(Columns([Group(*past), Group(*found)]))
+    console.print(*terminal.show_report(reports.read_report(config)), sep="\n")
+    console.print(terminal.show_next_steps(config.published_path), soft_wrap=True)

@@ -1,0 +1,242 @@
+"""Typed, frozen configuration: `recsys.yaml`, then the file named by RECSYS_CONFIG, then RECSYS__* variables."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recsys_assets.errors import RecsysError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS_FILE = PROJECT_ROOT / "recsys.yaml"
+ENV_PREFIX = "RECSYS__"
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and it refuses keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WarehouseConfig(Section):
+    memory_limit: str
+
+
+class SourcesConfig(Section):
+    future_tolerance_minutes: int = Field(ge=0)
+
+
+class EventTypeConfig(Section):
+    relevance_label: int = Field(ge=0, le=30)
+    weight: float = Field(ge=0)
+    consumes: bool
+    repeatable: bool
+    cancels: str | None = None
+
+
+class RatingsConfig(Section):
+    liked_share: float = Field(gt=0, le=1)
+    disliked_share: float = Field(ge=0, lt=1)
+
+
+class SplitConfig(Section):
+    kind: Literal["auto", "temporal", "leave_last"]
+    horizon_share: float = Field(gt=0, lt=0.5)
+    leave_last_share: float = Field(gt=0, lt=1)
+    training_cutoffs: int = Field(ge=1, le=6)
+    min_history_events: int = Field(ge=1)
+    auto_min_target_users: int = Field(ge=1)
+    auto_min_target_share: float = Field(ge=0, le=1)
+
+
+class FeaturesConfig(Section):
+    history_events: int = Field(ge=1)
+
+
+class PopularConfig(Section):
+    half_life_shares: dict[Literal["slow", "fast"], float]
+    categories_per_user: int = Field(ge=1)
+
+
+class CovisitedConfig(Section):
+    window_events: int = Field(ge=1)
+    half_life_days: float = Field(gt=0)
+    neighbours: int = Field(ge=1)
+
+
+class ItemKnnConfig(Section):
+    neighbours: int = Field(ge=1)
+    k1: float = Field(gt=0)
+    b: float = Field(ge=0, le=1)
+    half_life_events: float = Field(gt=0)
+
+
+class ContentConfig(Section):
+    title_weight: float = Field(ge=0)
+
+
+class AlsConfig(Section):
+    factors: int = Field(ge=1)
+    regularization: float = Field(gt=0)
+    alpha: float = Field(gt=0)
+    iterations: int = Field(ge=1)
+
+
+class ItemEmbeddingsConfig(Section):
+    dimensions: int = Field(ge=1)
+    window_events: int = Field(ge=1)
+    shift: float = Field(gt=0)
+
+
+class EaseConfig(Section):
+    regularization: float = Field(gt=0)
+    max_side: int = Field(ge=1)
+
+
+class CandidatesConfig(Section):
+    per_source: int = Field(ge=1)
+    per_user: int = Field(ge=1)
+    rrf_k: int = Field(ge=1)
+    sources: tuple[str, ...]
+    popular: PopularConfig
+    covisited: CovisitedConfig
+    item_knn: ItemKnnConfig
+    content: ContentConfig
+    als: AlsConfig
+    item_embeddings: ItemEmbeddingsConfig
+    ease: EaseConfig
+
+
+class RankingConfig(Section):
+    max_training_rows: int = Field(ge=1000)
+    learning_rate: float = Field(gt=0)
+    max_trees: int = Field(ge=1)
+    early_stopping_trees: int = Field(ge=1)
+    feature_share: float = Field(gt=0, le=1)
+
+
+class RerankConfig(Section):
+    list_length: int = Field(ge=1)
+    max_per_category: int = Field(ge=1)
+    diversity: float = Field(ge=0, le=1)
+    discover_diversity: float = Field(ge=0, le=1)
+    discover_popularity_penalty: float = Field(ge=0)
+    new_release_days: int = Field(ge=1)
+
+
+class EvaluationConfig(Section):
+    ks: tuple[int, ...]
+    bootstrap_draws: int = Field(ge=100)
+    prove_no_leak: bool
+
+
+class PublishingConfig(Section):
+    method: str
+    keep_bundles: int = Field(ge=1)
+
+
+class Config(Section):
+    """The whole configuration, read once by `load_config` and passed on; paths derive from `home`."""
+
+    home: Path
+    seed: int = Field(ge=0)
+    threads: int = Field(ge=1)
+    warehouse: WarehouseConfig
+    sources: SourcesConfig
+    event_types: dict[str, EventTypeConfig]
+    ratings: RatingsConfig
+    split: SplitConfig
+    features: FeaturesConfig
+    candidates: CandidatesConfig
+    ranking: RankingConfig
+    rerank: RerankConfig
+    evaluation: EvaluationConfig
+    publishing: PublishingConfig
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The pipeline's own DuckDB file; readers use `published_path` instead."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def landing_path(self) -> Path:
+        """Landed files, one folder a table: the truth from which everything else can be rebuilt."""
+        return self.home / "landing"
+
+    @property
+    def models_path(self) -> Path:
+        """Trained models of the last build, as LightGBM text."""
+        return self.home / "models"
+
+    @property
+    def published_path(self) -> Path:
+        """Immutable bundles, and the link `current` to the one in use."""
+        return self.home / "published"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's run storage."""
+        return self.home / "dagster"
+
+    @cached_property
+    def config_hash(self) -> str:
+        """16 hex digits that change with any setting but the home folder."""
+        return hashlib.sha256(self.model_dump_json(exclude={"home"}).encode()).hexdigest()[:16]
+
+
+def load_config(environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration.
+
+    Args:
+        environ: the environment to read RECSYS_HOME, RECSYS_CONFIG and RECSYS__* from; the process's own by default.
+
+    Raises:
+        RecsysError: a file cannot be read, a key does not exist, or a value does not fit; the sentence names it.
+    """
+    environ = os.environ if environ is None else environ
+    settings = _read_yaml(DEFAULTS_FILE)
+    if own_file := environ.get("RECSYS_CONFIG"):
+        settings = _merge(settings, _read_yaml(Path(own_file)))
+    for name in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
+        keys = name.removeprefix(ENV_PREFIX).lower().split("__")
+        override: Any = yaml.safe_load(environ[name])
+        for key in reversed(keys):
+            override = {key: override}
+        settings = _merge(settings, override)
+    settings["home"] = Path(environ.get("RECSYS_HOME") or PROJECT_ROOT / "data").resolve()
+    try:
+        return Config(**settings)
+    except ValidationError as error:
+        raise RecsysError(f"Configuration: {'; '.join(_sentence(e) for e in error.errors())}.") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise RecsysError(f"Configuration file {path} cannot be read: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise RecsysError(f"Configuration file {path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(settings, dict):
+        raise RecsysError(f"Configuration file {path} must hold keys and values at its top level.")
+    return settings
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_maps = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both_maps else value
+    return merged
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key '{key}' (recsys.yaml lists every key there is)"
+    return f"'{key}' is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

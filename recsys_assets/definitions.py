@@ -1,0 +1,25 @@
+"""The one Definitions: what `dagster dev`, the command line and the sensors see."""
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from recsys_assets.defs.candidates import candidate_assets
+from recsys_assets.defs.checks import asset_checks
+from recsys_assets.defs.evaluation import evaluation_assets
+from recsys_assets.defs.jobs import jobs
+from recsys_assets.defs.progress import progress_logger
+from recsys_assets.defs.publishing import publishing_assets
+from recsys_assets.defs.ranking import ranking_assets
+from recsys_assets.defs.raw import raw_tables
+from recsys_assets.defs.resources import Settings
+from recsys_assets.defs.warehouse import warehouse_assets
+from recsys_assets.project import DBT_EXECUTABLE, recsys_project
+
+defs = dg.Definitions(
+    assets=[raw_tables, *warehouse_assets, *candidate_assets, *ranking_assets, *evaluation_assets, *publishing_assets],
+    asset_checks=asset_checks,
+    jobs=jobs,
+    resources={"settings": Settings(), "dbt": DbtCliResource(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE)},
+    executor=dg.in_process_executor,  # a process a step costs 3 to 4 s each, and they would wait for one warehouse anyway
+    loggers={"console": dg.colored_console_logger, "progress": progress_logger},
+)

@@ -1,0 +1,1 @@
+"""The thin Dagster layer: an asset reads, calls one pure function, writes, and returns metadata."""

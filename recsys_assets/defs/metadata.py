@@ -1,0 +1,23 @@
+"""Metadata that every table's materialisation carries."""
+
+import base64
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+
+def describe_table(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
+    """Row count and column schema of `schema.table`, under Dagster's own keys."""
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    columns = connection.execute(f"DESCRIBE {table}").fetchall()
+    return {
+        "dagster/row_count": row[0] if row else 0,
+        "dagster/table_name": table,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, kind) for name, kind, *_ in columns]),
+    }
+
+
+def plot(png: bytes) -> dg.MarkdownMetadataValue:
+    """A picture as metadata that the Dagster UI shows in place."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")

@@ -1,0 +1,66 @@
+"""staging, intermediate, features and the SQL part of candidates: the dbt project."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from recsys_assets.config import Config
+from recsys_assets.defs.resources import OWNERS, POOL, Settings
+from recsys_assets.project import export_dbt_environment, recsys_project
+
+AFTER_CANDIDATES = "tag:after_candidates"
+DBT_SECTIONS = {"event_types", "ratings", "split", "features", "candidates"}
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Groups are the layers: the first folder below models/."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The layer of a model."""
+        return str(dbt_resource_props["fqn"][1])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Whom to ask."""
+        return OWNERS
+
+
+TRANSLATOR = LayerTranslator(settings=DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+
+@dbt_assets(
+    manifest=recsys_project.manifest_path,
+    project=recsys_project,
+    exclude=AFTER_CANDIDATES,
+    dagster_dbt_translator=TRANSLATOR,
+    name="warehouse",
+    pool=POOL,
+)
+def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings) -> Iterator[Any]:
+    """Models and their tests, up to the features and item statistics of every cutoff."""
+    yield from _build(context, dbt, settings.config())
+
+
+@dbt_assets(
+    manifest=recsys_project.manifest_path,
+    project=recsys_project,
+    select=AFTER_CANDIDATES,
+    dagster_dbt_translator=TRANSLATOR,
+    name="pair_features",
+    pool=POOL,
+)
+def pair_features(context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings) -> Iterator[Any]:
+    """Features of user and item together, for the merged candidates."""
+    yield from _build(context, dbt, settings.config())
+
+
+def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config) -> Iterator[Any]:
+    export_dbt_environment(config)
+    variables = config.model_dump(mode="json", include=DBT_SECTIONS)
+    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    yield from dbt.cli(command, context=context).stream().fetch_row_counts().fetch_column_metadata()
+
+
+warehouse_assets = [warehouse, pair_features]

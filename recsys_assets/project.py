@@ -1,0 +1,50 @@
+"""The dbt project, alone in its module so that its manifest can be prepared without loading any asset."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dagster_dbt import DbtProject
+
+from recsys_assets.config import PROJECT_ROOT, Config
+from recsys_assets.errors import RecsysError
+
+DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))  # this environment's, whatever PATH says
+recsys_project = DbtProject(project_dir=PROJECT_ROOT / "dbt_project")
+recsys_project.prepare_if_dev()  # in `dagster dev`; elsewhere `prepare_manifest` does it
+
+
+def prepare_manifest(config: Config) -> None:
+    """Parse the dbt project if its manifest is missing or older than one of its files.
+
+    Raises:
+        RecsysError: dbt cannot parse the project.
+    """
+    manifest = recsys_project.manifest_path
+    sources = [path for path in _project_files() if path.is_file()]
+    if manifest.exists() and manifest.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+        return
+    folder = str(recsys_project.project_dir)
+    export_dbt_environment(config)
+    parsed = subprocess.run(
+        [DBT_EXECUTABLE, "parse", "-q", "--project-dir", folder, "--profiles-dir", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if parsed.returncode:
+        raise RecsysError(f"dbt cannot parse dbt_project: {' '.join((parsed.stdout + parsed.stderr).split())}")
+
+
+def export_dbt_environment(config: Config) -> None:
+    """Set the variables that `profiles.yml` reads; dbt runs as a child process and inherits them."""
+    os.environ["RECSYS_HOME"] = str(config.home)
+    os.environ["RECSYS_DUCKDB_MEMORY_LIMIT"] = config.warehouse.memory_limit
+    os.environ["RECSYS_DUCKDB_THREADS"] = str(config.threads)
+
+
+def _project_files() -> list[Path]:
+    folder = Path(recsys_project.project_dir)
+    return [folder / "dbt_project.yml", *(folder / "models").rglob("*"), *(folder / "macros").rglob("*"),
+            *(folder / "tests").rglob("*")]

@@ -1,0 +1,1 @@
+"""From the warehouse to an immutable bundle, and the one atomic step that puts it in use."""

@@ -1,0 +1,122 @@
+"""The frame that the ranker learns from and scores: candidates of a cutoff with all their features."""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_assets.config import Config
+
+KEYS = ("user_id", "item_id")
+NOT_NUMERIC = {"VARCHAR", "BOOLEAN", "TIMESTAMP", "DATE"}
+
+
+@dataclass(frozen=True)
+class RankingFrame:
+    """Candidates of one cutoff, sorted by user_id and item_id, so that each user's rows are contiguous.
+
+    Attributes:
+        keys: `user_id`, `item_id` and `relevance_label` (0 = not relevant, or unknown at `live`).
+        features: rows x features, float32; NaN where a feature does not exist for a row.
+        feature_names: one name a column.
+        group: LightGBM group sizes: the number of rows of each user (of each `qid`), in order.
+    """
+
+    keys: pl.DataFrame
+    features: NDArray[np.float32]
+    feature_names: tuple[str, ...]
+    group: NDArray[np.int64]
+
+    @property
+    def qid(self) -> NDArray[np.int64]:
+        """The number of each row's user, from 0, ascending."""
+        return np.repeat(np.arange(len(self.group)), self.group)
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """Relevance label of each row."""
+        return self.keys["relevance_label"].to_numpy()
+
+    def take(self, rows: NDArray[np.bool_]) -> "RankingFrame":
+        """The rows where `rows` is true; users left without any disappear."""
+        counts = np.bincount(self.qid[rows], minlength=len(self.group))
+        return RankingFrame(self.keys.filter(pl.Series(rows)), self.features[rows], self.feature_names, counts[counts > 0])
+
+
+def build_ranking_frame(
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
+    cutoff: str,
+    *,
+    part: int = 0,
+    n_parts: int = 1,
+    user_id: str | None = None,
+    learn_only: bool = False,
+) -> RankingFrame:
+    """Candidates of a cutoff with the features of user, item, pair and sources.
+
+    A source's `rank_` feature is the logarithm of its rank (of twice its list's length where it does not list the item);
+    its `score_` feature is the score on a scale from 0 (not listed) over the list's last to 1, its first.
+
+    Args:
+        connection: of the warehouse.
+        config: the configuration; its sources decide the columns.
+        cutoff: the cutoff's name.
+        part: which part of the users to take, from 0.
+        n_parts: into how many parts (by a hash of user_id) the users are cut, to bound memory.
+        user_id: this user alone.
+        learn_only: only users with enough history to be learnt from (`is_target`).
+    """
+    sources = config.candidates.sources
+    longest = 2 * config.candidates.per_source
+    source_features = {
+        f"score_{source}": (
+            f"coalesce((m.score_{source} - min(m.score_{source}) OVER u + 1e-9) / "
+            f"(max(m.score_{source}) OVER u - min(m.score_{source}) OVER u + 1e-9) * 0.99 + 0.01, 0)"
+        )
+        for source in sources
+    } | {f"rank_{source}": f"ln(coalesce(m.rank_{source}, {longest}))" for source in sources}
+    fused = {
+        "rrf_score": "m.rrf_score / max(m.rrf_score) OVER u",
+        "rrf_rank": "ln(row_number() OVER (PARTITION BY m.user_id ORDER BY m.rrf_score DESC, m.item_id))",
+        "n_sources": "m.n_sources",
+        "n_sources_top_20": " + ".join(f"coalesce((m.rank_{source} <= 20)::INTEGER, 0)" for source in sources),
+    }
+    stored = {
+        f"{alias}_{name}": f"{alias}.{name}"
+        for alias, table in (("user", "user_features"), ("item", "item_features"), ("pair", "user_item_features"))
+        for name in _numeric_columns(connection, table)
+    }
+    expressions = source_features | fused | stored
+    selected = ",\n".join(f'CAST({sql} AS FLOAT) AS "{name}"' for name, sql in expressions.items())
+    table = connection.sql(
+        f"""
+        SELECT m.user_id, m.item_id, coalesce(l.relevance_label, 0)::INTEGER AS relevance_label,
+        {selected}
+        FROM (
+            SELECT * FROM candidates.merged
+            WHERE cutoff = $cutoff AND hash(user_id) % $n_parts = $part AND ($user_id IS NULL OR user_id = $user_id)
+              AND (NOT $learn_only OR user_id IN (
+                SELECT user_id FROM intermediate.int_user_cutoffs WHERE cutoff = $cutoff AND is_target))
+        ) AS m
+        LEFT JOIN features.user_features AS "user" ON "user".cutoff = $cutoff AND "user".user_id = m.user_id
+        LEFT JOIN features.item_features AS "item" ON "item".cutoff = $cutoff AND "item".item_id = m.item_id
+        LEFT JOIN features.user_item_features AS "pair"
+          ON "pair".cutoff = $cutoff AND "pair".user_id = m.user_id AND "pair".item_id = m.item_id
+        LEFT JOIN intermediate.int_labels AS l ON l.cutoff = $cutoff AND l.user_id = m.user_id AND l.item_id = m.item_id
+        WINDOW u AS (PARTITION BY m.user_id)
+        ORDER BY m.user_id, m.item_id
+        """,
+        params={"cutoff": cutoff, "part": part, "n_parts": n_parts, "user_id": user_id, "learn_only": learn_only},
+    ).pl()
+    keys = table.select(*KEYS, "relevance_label")
+    group = keys.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
+    features = table.select(expressions.keys()).to_numpy().astype(np.float32, copy=False)
+    return RankingFrame(keys, np.ascontiguousarray(features), tuple(expressions), group)
+
+
+def _numeric_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    described = connection.execute(f"DESCRIBE features.{table}").fetchall()
+    return [name for name, kind, *_ in described if kind not in NOT_NUMERIC and name != "cutoff"]

@@ -1,0 +1,131 @@
+"""The ranker: three LightGBM objectives and the weighted sources, on one scale and added up."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+DESCRIPTION_FILE = "ranker.json"
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A trained ranker.
+
+    A row's score is the sum over parts (each booster's raw score, and the sources' scores weighted by `source_weights`)
+    of (value - mean) / standard deviation, both taken over the user's candidates. Lambdarank alone is unstable with few
+    training users; the blend of three objectives with the fused sources is steadier.
+
+    Attributes:
+        feature_names: the columns of the feature matrix, in order.
+        boosters: objective -> booster.
+        source_weights: feature name of a source's score -> its weight in the fused part.
+    """
+
+    feature_names: tuple[str, ...]
+    boosters: dict[str, lgb.Booster]
+    source_weights: dict[str, float]
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The parts that a score is the sum of."""
+        return (*self.boosters, "sources")
+
+    def part_values(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Rows x parts: each part's raw value, before it is put on the user's scale."""
+        values = [booster.predict(features, raw_score=True, num_threads=1) for booster in self.boosters.values()]
+        return np.column_stack([*values, fuse_sources(features, self.feature_names, self.source_weights)])
+
+    def score(self, features: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.float64]:
+        """One score a row, comparable within a user; higher is better."""
+        values = self.part_values(features)
+        mean, deviation = user_scale(values, group)
+        return combine_parts(values, np.repeat(mean, group, axis=0), np.repeat(deviation, group, axis=0))
+
+    def contributions(self, features: NDArray[np.float32], deviation: NDArray[np.float64]) -> dict[str, float]:
+        """What each feature adds to one row's score, relative to the model's average (LightGBM's pred_contrib, a SHAP value).
+
+        Args:
+            features: one row.
+            deviation: the user's scale, one value a part.
+        """
+        total = dict.fromkeys(self.feature_names, 0.0)
+        for booster, scale in zip(self.boosters.values(), deviation, strict=False):
+            shares = np.asarray(booster.predict(features.reshape(1, -1), pred_contrib=True))[0, :-1]
+            for name, share in zip(self.feature_names, shares, strict=True):
+                total[name] += float(share / scale)
+        for name, weight in self.source_weights.items():
+            total[name] += float(weight * features.ravel()[self.feature_names.index(name)] / deviation[-1])
+        return total
+
+    def gains(self) -> dict[str, float]:
+        """Feature -> its share of the boosters' total gain, averaged over them: objectives' gains are on different scales."""
+        total = np.zeros(len(self.feature_names))
+        for booster in self.boosters.values():
+            gain = np.asarray(booster.feature_importance("gain"), np.float64)
+            total += gain / max(gain.sum(), 1e-12) / len(self.boosters)
+        return dict(zip(self.feature_names, total.tolist(), strict=True))
+
+    def splits(self) -> dict[str, int]:
+        """Feature -> number of splits on it over all boosters."""
+        total = sum(np.asarray(booster.feature_importance("split"), np.int64) for booster in self.boosters.values())
+        return dict(zip(self.feature_names, np.asarray(total).tolist(), strict=True))
+
+    def save(self, folder: Path) -> None:
+        """Write LightGBM text files and one JSON file into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for objective, booster in self.boosters.items():
+            booster.save_model(str(folder / f"{objective}.txt"))
+        description = {
+            "feature_names": self.feature_names,
+            "objectives": list(self.boosters),
+            "source_weights": self.source_weights,
+        }
+        (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+
+def load_ranker(folder: Path) -> Ranker:
+    """Read what `Ranker.save` wrote."""
+    description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    return Ranker(
+        feature_names=tuple(description["feature_names"]),
+        boosters={name: lgb.Booster(model_file=str(folder / f"{name}.txt")) for name in description["objectives"]},
+        source_weights=description["source_weights"],
+    )
+
+
+def user_scale(
+    values: NDArray[np.float64], group: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Users x parts: mean and standard deviation of each part over the user's rows (1 where a part is constant)."""
+    starts = np.concatenate([[0], np.cumsum(group)[:-1]]).astype(np.int64)
+    if len(group) == 0:
+        return np.zeros((0, values.shape[1])), np.ones((0, values.shape[1]))
+    mean = np.add.reduceat(values, starts, axis=0) / group[:, None]
+    spread = np.add.reduceat((values - np.repeat(mean, group, axis=0)) ** 2, starts, axis=0) / group[:, None]
+    deviation = np.sqrt(spread)
+    return mean, np.where(deviation > 1e-9, deviation, 1.0)
+
+
+def combine_parts(
+    values: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The score of each row from its parts and its user's scale (all rows x parts): the same bits wherever it is called."""
+    total = np.zeros(len(values))
+    for part in range(values.shape[1]):
+        total += (values[:, part] - mean[:, part]) / deviation[:, part]
+    return total
+
+
+def fuse_sources(
+    features: NDArray[np.float32], feature_names: tuple[str, ...], source_weights: dict[str, float]
+) -> NDArray[np.float64]:
+    """The weighted sum of the sources' score features, one value a row."""
+    total = np.zeros(len(features))
+    for name, weight in source_weights.items():
+        if weight:
+            total += weight * features[:, feature_names.index(name)].astype(np.float64)
+    return total

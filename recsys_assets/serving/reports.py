@@ -1,0 +1,58 @@
+"""The quality report of the bundle in use."""
+
+from dataclasses import dataclass
+
+from recsys_assets.config import Config
+from recsys_assets.publishing.manifest import Manifest
+from recsys_assets.serving.bundle import open_bundle
+
+
+@dataclass(frozen=True)
+class ModelMetric:
+    """One row of `model_report`: a model's metric at k, its 95 % interval, and the users that it is a mean over."""
+
+    model: str
+    metric: str
+    k: int
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    n_users: int
+    cutoff: str
+    split: str
+
+
+@dataclass(frozen=True)
+class CandidateRecall:
+    """One row of `candidate_report`: what the first `n` candidates of a source bring."""
+
+    source: str
+    n: int
+    recall: float
+    share_unique: float | None
+    mean_candidates: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Both reports, and the manifest with the gate's decision. `models` holds the test cutoff alone."""
+
+    models: list[ModelMetric]
+    candidates: list[CandidateRecall]
+    manifest: Manifest
+
+
+def read_report(config: Config, cutoff: str = "test") -> Report:
+    """The report of the bundle in use.
+
+    Raises:
+        RecsysError: nothing is published.
+    """
+    with open_bundle(config) as bundle:
+        models = bundle.rows(
+            "SELECT * FROM model_report WHERE cutoff = $cutoff ORDER BY metric, k, model", {"cutoff": cutoff}
+        )
+        candidates = bundle.rows("SELECT * FROM candidate_report ORDER BY source, n")
+        return Report(
+            [ModelMetric(**row) for row in models], [CandidateRecall(**row) for row in candidates], bundle.manifest
+        )

@@ -1,0 +1,1 @@
+"""Input files become rows of `raw.*`: land, read, validate, quarantine. Pure Python and DuckDB; no Dagster."""

@@ -1,0 +1,97 @@
+"""JSON Lines: one object a line."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import duckdb
+
+from recsys_assets.sources.contract import ATTRIBUTES, canonical_name
+from recsys_assets.sources.formats import InputFile, match_columns, open_text
+from recsys_assets.sources.incoming import Incoming, Source, identifier, merged_object, quoted
+from recsys_assets.sources.lines import INCOMING, CountedLines, write_incoming
+
+# DuckDB takes these for numbers; they are not JSON, but Python and others write them where a number is missing.
+_NOT_A_NUMBER: Final = re.compile(r"[\[:,]\s*-?(nan|inf)", re.IGNORECASE)
+
+
+def check_jsonl(file: InputFile) -> None:
+    """See whether any records hold the required columns; a file without records is fine.
+
+    Raises:
+        RecsysError: there are objects, but a required column is in none of them.
+    """
+    keys: dict[str, None] = {}
+    required = set(file.table.required)
+    n_objects = 0
+    with open_text(file) as text:
+        for line in text:
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict):
+                n_objects += 1
+                keys |= dict.fromkeys(record)
+                if required <= {canonical_name(key) for key in keys}:
+                    return
+    if n_objects:
+        match_columns(file, list(keys))
+
+
+def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incoming:
+    """Read all lines into a temporary table.
+
+    A line that is not a JSON object in UTF-8 gets a `fault`; NaN and infinities become null; blank lines are no
+    records.
+
+    Raises:
+        RecsysError: the file is cut short or damaged.
+    """
+    write_incoming(connection, ["mended"], _rows(file))
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE {INCOMING} AS
+        SELECT line, row_text, CASE
+            WHEN fault IS NOT NULL THEN fault
+            WHEN NOT json_valid(record) THEN 'the line is not valid JSON'
+            WHEN json_type(record) <> 'OBJECT' THEN 'the line is not a JSON object'
+        END AS fault, CASE WHEN fault IS NULL THEN record END AS record
+        FROM (SELECT *, coalesce(mended, row_text) AS record FROM {INCOMING})"""
+    )
+    keys = connection.execute(
+        f"SELECT DISTINCT unnest(json_keys(record)) AS key FROM {INCOMING} WHERE fault IS NULL ORDER BY key"
+    ).fetchall()
+    known = {column.name for column in file.table.columns} | {ATTRIBUTES}
+    taken = [key for (key,) in keys if canonical_name(key) in known]
+    spellings: dict[str, list[str]] = {}
+    for place, key in enumerate(taken, start=1):
+        field = f"fields[{place}]"
+        spellings.setdefault(canonical_name(key), []).append(f"CASE WHEN json_type({field}) <> 'NULL' THEN {field} END")
+    values = {name: f"coalesce({', '.join(fields)})" for name, fields in spellings.items()}
+    paths = ", ".join(quoted(f"$.{identifier(key)}") for key in taken)
+    own = values.pop(ATTRIBUTES, None)
+    others = f"json_merge_patch(record, {quoted(json.dumps(dict.fromkeys(taken)))})"
+    return Incoming(
+        relation=f"(SELECT *, json_extract(record, [{paths}]::VARCHAR[]) AS fields FROM {INCOMING})",
+        columns={name: Source(value, "JSON") for name, value in values.items()},
+        attributes=merged_object(f"({own}->>'$')" if own else "NULL::VARCHAR", others),
+    )
+
+
+def _rows(file: InputFile) -> Iterator[tuple[int | str | None, ...]]:
+    with open_text(file) as text:
+        lines = CountedLines(text)
+        for line in lines:
+            if not line.isspace():
+                fault = None if lines.is_utf8 else "the line is not UTF-8 text"
+                mended = _without_nan(line) if _NOT_A_NUMBER.search(line) else None
+                yield lines.first_line, fault, lines.text, mended
+            lines.start_record()
+
+
+def _without_nan(line: str) -> str | None:
+    try:
+        return json.dumps(json.loads(line, parse_constant=lambda _: None))
+    except (ValueError, RecursionError):
+        return "not JSON"

@@ -1,0 +1,111 @@
+"""The landing folder: names of landed files, their order, and copies in the making.
+
+`$RECSYS_HOME/landing/<table>/<16 hex digits of sha256>__<name>` is complete from the moment it has that name: copies
+are made aside, in `.incoming`, and renamed. All files of one landing bear its time as their own, so that a warehouse that
+is built anew from the folder loads them in the order in which they came.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recsys_assets.config import Config
+from recsys_assets.errors import RecsysError
+from recsys_assets.sources.contract import TABLES, Table
+
+_LOCK_FILE: Final = ".lock"
+_ASIDE: Final = ".incoming"
+_HASH_DIGITS: Final = 16
+_LONGEST_NAME: Final = 200  # bytes: file systems allow 255, and the hash stands before it
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file in the landing folder.
+
+    Attributes:
+        table: its table of the contract.
+        file_name: the name that it had in the folder it came from.
+        path: where it lies now.
+        is_new: False if a file of the same content was there before; `path` is then that one's.
+    """
+
+    table: Table
+    file_name: str
+    path: Path
+    is_new: bool = False
+
+
+def list_landed(config: Config) -> list[LandedFile]:
+    """All landed files in the order of loading: by table as in the contract, time of landing, name.
+
+    Raises:
+        RecsysError: something lies there that was not landed.
+    """
+    found: list[LandedFile] = []
+    for table in TABLES.values():
+        paths = [path for path in (config.landing_path / table.name).glob("*") if not path.name.startswith(".")]
+        for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name.partition("__")[2], path.name)):
+            digits, parting, file_name = path.name.partition("__")
+            if not parting or len(digits) != _HASH_DIGITS:
+                raise RecsysError(
+                    f"{path} was not put there by `recsys load`: move it to a folder of its own and load that."
+                )
+            found.append(LandedFile(table, file_name, path))
+    return found
+
+
+def landed_path(config: Config, table: Table, file_name: str, file_id: str) -> Path:
+    """The place of a file with this content."""
+    name = file_name if len(file_name.encode()) <= _LONGEST_NAME else file_name[-_LONGEST_NAME // 4 :]
+    return config.landing_path / table.name / f"{file_id[:_HASH_DIGITS]}__{name}"
+
+
+def has_content(path: Path, file_id: str) -> bool:
+    """Whether the name of a landed file says that it has this content."""
+    return path.name.startswith(f"{file_id[:_HASH_DIGITS]}__")
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of the content, in hex: the file's identity."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def next_landing_time(config: Config) -> int:
+    """Now, in ns since 1970, but later than every landing so far, whatever the clock says."""
+    times = (path.stat().st_mtime_ns for path in config.landing_path.glob("*/*__*"))
+    return max(time.time_ns(), max(times, default=0) + 1_000_000)
+
+
+@contextmanager
+def copies_aside(config: Config) -> Iterator[Path]:
+    """An empty folder for copies in the making, of one process at a time; what is left in it at the end is removed."""
+    aside = config.landing_path / _ASIDE
+    config.landing_path.mkdir(parents=True, exist_ok=True)
+    with (config.landing_path / _LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released by the system if the process dies
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_leftovers(config: Config) -> None:
+    """Remove copies that a dead process left; one that is at work keeps its own."""
+    if not (config.landing_path / _ASIDE).exists():
+        return
+    with (config.landing_path / _LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        shutil.rmtree(config.landing_path / _ASIDE, ignore_errors=True)
