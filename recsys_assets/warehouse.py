@@ -74,6 +74,5 @@ def replace_table(connection: duckdb.DuckDBPyConnection, table: str, frame: Any)
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """The number of rows of a table."""
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert row is not None
-    return int(row[0])
+    ((n_rows,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    return int(n_rows)

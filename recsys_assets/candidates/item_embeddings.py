@@ -2,8 +2,8 @@
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import svds
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import randomized_svd
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
@@ -44,8 +44,7 @@ def embed_items(history: History, config: Config) -> FloatArray:
     positive.eliminate_zeros()
     if positive.nnz == 0:
         return np.zeros((history.shape[1], 1), np.float32)
-    start = np.random.default_rng(config.seed).standard_normal(counts.shape[0])
-    left, values, _ = svds(positive, k=dimensions, v0=start)
+    left, values, _ = randomized_svd(positive.astype(np.float32), dimensions, n_iter=3, random_state=config.seed)
     return np.asarray(normalize(left * np.sqrt(values)), np.float32)
 
 

@@ -19,7 +19,10 @@ def merge_candidates(connection: duckdb.DuckDBPyConnection, config: Config, cuto
         connection.execute("DROP TABLE IF EXISTS candidates.merged")
         connection.execute(f"CREATE TABLE candidates.merged AS {_merge_sql(config)} LIMIT 0", _part("", 0, 1))
         for cutoff in cutoffs:
-            listed = sum(_count_listed(connection, source, cutoff) for source in config.candidates.sources)
+            listed = sum(
+                count_rows(connection, f"candidates.{source} WHERE cutoff = '{cutoff}'")
+                for source in config.candidates.sources
+            )
             n_parts = listed // ROWS_PER_STEP + 1
             for part in range(n_parts):
                 connection.execute(f"INSERT INTO candidates.merged {_merge_sql(config)}", _part(cutoff, part, n_parts))
@@ -50,9 +53,3 @@ def _merge_sql(config: Config) -> str:
 
 def _part(cutoff: str, part: int, n_parts: int) -> dict[str, str | int]:
     return {"cutoff": cutoff, "part": part, "n_parts": n_parts}
-
-
-def _count_listed(connection: duckdb.DuckDBPyConnection, source: str, cutoff: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM candidates.{source} WHERE cutoff = ?", [cutoff]).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -27,8 +27,9 @@ def accepted_and_rejected_is_read(settings: Settings) -> dg.AssetCheckResult:
 def rejected_share_below_limit(settings: Settings) -> dg.AssetCheckResult:
     """A warning that an export changed its shape."""
     with settings.warehouse() as (_, connection):
-        row = connection.execute("SELECT coalesce(sum(rows_rejected) / sum(rows_read), 0) FROM raw.files").fetchone()
-    share = float(row[0]) if row else 0.0
+        ((share,),) = connection.execute(
+            "SELECT coalesce(sum(rows_rejected) / sum(rows_read), 0)::DOUBLE FROM raw.files"
+        ).fetchall()
     return dg.AssetCheckResult(
         passed=share <= 0.05, severity=dg.AssetCheckSeverity.WARN, metadata={"rejected_share": share}
     )
@@ -41,13 +42,12 @@ def rejected_share_below_limit(settings: Settings) -> dg.AssetCheckResult:
 def candidate_recall_above_best_source(settings: Settings) -> dg.AssetCheckResult:
     """First-stage recall in union against each source's, at the sources' length."""
     with settings.warehouse() as (config, connection):
-        row = connection.execute(
+        ((union, best),) = connection.execute(
             """
-            SELECT max(recall) FILTER (source = 'union'), max(recall) FILTER (source <> 'union')
+            SELECT coalesce(max(recall) FILTER (source = 'union'), 0), coalesce(max(recall) FILTER (source <> 'union'), 0)
             FROM evaluation.candidate_report
             """
-        ).fetchone()
-    union, best = (row[0] or 0.0, row[1] or 0.0) if row else (0.0, 0.0)
+        ).fetchall()
     return dg.AssetCheckResult(
         passed=union >= best, severity=dg.AssetCheckSeverity.WARN, metadata={"union": union, "best_source": best}
     )

@@ -24,6 +24,17 @@ from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.ranking.surfaces import RANKER, RRF
 from recsys_assets.warehouse import replace_table
 
+METHOD_CHOICE_SCHEMA = {
+    "method": pl.String,
+    "ndcg": pl.Float64,
+    "runner_up": pl.String,
+    "margin": pl.Float64,
+    "margin_low": pl.Float64,
+    "margin_high": pl.Float64,
+    "n_users": pl.Int64,
+    "reason": pl.String,
+    "fallback": pl.String,
+}
 LISTS = dg.AssetKey(["evaluation", "model_lists"])
 LABELS = dg.AssetKey(["intermediate", "int_labels"])
 
@@ -68,7 +79,7 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
         )
         fallback = read_fallback(lists, labels)
         context.log.info(choice.reason)
-        replace_table(connection, "evaluation.method_choice", pl.DataFrame([vars(choice) | {"fallback": fallback}]))
+        replace_table(connection, "evaluation.method_choice", pl.DataFrame([vars(choice) | {"fallback": fallback}], METHOD_CHOICE_SCHEMA))
         metadata = {name: value for name, value in vars(choice).items() if value is not None}
         return dg.MaterializeResult(metadata=describe_table(connection, "evaluation.method_choice") | metadata)
 

@@ -6,13 +6,14 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from recsys_assets.warehouse import count_rows
+
 
 def describe_table(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
     """Row count and column schema of `schema.table`, under Dagster's own keys."""
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     columns = connection.execute(f"DESCRIBE {table}").fetchall()
     return {
-        "dagster/row_count": row[0] if row else 0,
+        "dagster/row_count": count_rows(connection, table),
         "dagster/table_name": table,
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, kind) for name, kind, *_ in columns]),
     }

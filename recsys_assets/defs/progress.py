@@ -12,7 +12,7 @@ class ProgressHandler(logging.Handler):
     """Prints step starts, successes with seconds, failures, failed checks and assets' own messages."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)  # steps report at this level
         self.started: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -21,7 +21,7 @@ class ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         step = meta.get("step_key") or ""
         if event is None:
-            if step:
+            if step and record.levelno >= logging.INFO:
                 self._say(f"    {meta.get('orig_message', record.getMessage())}")
             return
         if event.event_type is DagsterEventType.STEP_START:
@@ -44,6 +44,6 @@ class ProgressHandler(logging.Handler):
 @dg.logger(description="A line a step with its time, for the command line.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """The logger that `recsys build` and `recsys refresh` use."""
-    logger = logging.Logger("recsys.progress", logging.INFO)
+    logger = logging.Logger("recsys.progress", logging.DEBUG)
     logger.addHandler(ProgressHandler())
     return logger

@@ -34,8 +34,8 @@ def read_descriptions(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 
 def read_split(connection: duckdb.DuckDBPyConnection) -> str:
     """`temporal` or `leave_last`."""
-    row = connection.execute("SELECT min(split) FROM intermediate.int_cutoffs").fetchone()
-    return str(row[0]) if row else "temporal"
+    ((split,),) = connection.execute("SELECT min(split) FROM intermediate.int_cutoffs").fetchall()
+    return str(split)
 
 
 def read_source_lists(connection: duckdb.DuckDBPyConnection, table: str, cutoff: str) -> pl.DataFrame:

@@ -8,7 +8,9 @@ import duckdb
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.evaluation.inputs import read_split
 from recsys_assets.evaluation.leak import TableDifference, compare_cutoff, scramble_future
+from recsys_assets.warehouse import count_rows
 
 ABOUT_HISTORY = (
     "intermediate.int_history",
@@ -55,8 +57,8 @@ def prove_no_future_features(
             connection.execute("SET TimeZone = 'UTC'")
             cancelling = [name for name, kind in config.event_types.items() if kind.cancels]
             scramble_future(connection, cutoff, config.seed, cancelling)
-            row = connection.execute("SELECT min(split) FROM intermediate.int_cutoffs").fetchone()
-        rebuild(home, str(row[0]) if row else "temporal")
+            split = read_split(connection)
+        rebuild(home, split)
         _keep_shared_users(original, scrambled, cutoff)
         return compare_cutoff(original, scrambled, cutoff, [*ABOUT_HISTORY, *ABOUT_CANDIDATES])
     finally:
@@ -74,8 +76,7 @@ def _keep_shared_users(original: Path, scrambled: Path, cutoff: str) -> None:
             """,
             {"cutoff": cutoff},
         )
-        n_shared = connection.execute("SELECT count(*) FROM shared").fetchone()
-        if not n_shared or not n_shared[0]:
+        if not count_rows(connection, "shared"):
             raise RecsysError(f"No user has candidates at '{cutoff}' in both worlds, so nothing can be proven with it.")
         for database in ("original", "scrambled"):
             for table in ABOUT_CANDIDATES:

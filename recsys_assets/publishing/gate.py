@@ -34,19 +34,18 @@ def read_method(connection: duckdb.DuckDBPyConnection) -> Method:
         RecsysError: nothing was chosen yet.
     """
     try:
-        row = connection.execute("SELECT method, fallback FROM evaluation.method_choice").fetchone()
+        ((method, fallback),) = connection.execute("SELECT method, fallback FROM evaluation.method_choice").fetchall()
     except duckdb.CatalogException:
-        row = None
-    if row is None:
-        raise RecsysError("No method was chosen yet: run `recsys build` once, before `recsys refresh`.")
-    return Method(name=row[0], fallback=row[1])
+        raise RecsysError("No method was chosen yet: run `recsys build` once, before `recsys refresh`.") from None
+    return Method(name=method, fallback=fallback)
 
 
 def judge(connection: duckdb.DuckDBPyConnection, config: Config) -> Verdict:
     """Judge `publishing.recommendations` and the choice behind it."""
     method = read_method(connection).name
-    row = connection.execute("SELECT reason, runner_up, margin FROM evaluation.method_choice").fetchone()
-    reason, runner_up, margin = row if row else ("", None, None)
+    ((reason, runner_up, margin),) = connection.execute(
+        "SELECT reason, runner_up, margin FROM evaluation.method_choice"
+    ).fetchall()
     faults = [fault for fault in (_worse(runner_up, margin, method), *_broken_lists(connection)) if fault]
     return Verdict(method, not faults, " ".join([reason, *faults]), tuple(faults))
 
@@ -89,7 +88,7 @@ def _broken_lists(connection: duckdb.DuckDBPyConnection) -> list[str]:
             SELECT count(*) FROM (
                 SELECT user_id, surface, rank FROM publishing.recommendations GROUP BY ALL HAVING count(*) > 1)""",
     }.items():
-        row = connection.execute(query).fetchone()
-        if row and row[0]:
-            faults.append(fault.format(row[0]))
+        ((count,),) = connection.execute(query).fetchall()
+        if count:
+            faults.append(fault.format(count))
     return faults

@@ -10,6 +10,7 @@ from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.history import earlier_builds
 from recsys_assets.publishing.manifest import BuildInfo
 from recsys_assets.schema import FEATURE_TABLES, LIVE_CUTOFF, OUTPUT_KEYS, OUTPUT_TABLES
+from recsys_assets.warehouse import count_rows
 
 # DuckDB 1.2 and later read it; a file of DuckDB 2's own format only DuckDB 2 does
 STORAGE_VERSION: Final = "v1.2.0"
@@ -52,7 +53,7 @@ def write_tables(
         RecsysError: the warehouse lacks a table or a column.
     """
     quoted = str(database).replace("'", "''")
-    (keeps_order,) = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone() or (False,)
+    ((keeps_order,),) = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall()
     connection.execute(f"ATTACH '{quoted}' AS bundle (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
         # the order of the rows on disk is part of what is published; the warehouse's connections switch this off
@@ -115,5 +116,4 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    (rows,) = connection.execute(f"SELECT count(*) FROM bundle.{table}").fetchone() or (0,)
-    return int(rows)
+    return count_rows(connection, f"bundle.{table}")

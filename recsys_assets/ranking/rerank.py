@@ -63,7 +63,7 @@ def rerank(scored: pl.DataFrame, items: ItemDescriptions, rules: RerankRules) ->
     pool = pool.filter(pl.col("rank") <= max(POOL_PER_USER, rules.length))
     positions = pool["item_id"].replace_strict(items.positions, return_dtype=pl.Int64).to_numpy()
     scores = pool["score"].to_numpy()
-    ends = np.cumsum(pool.group_by("user_id", maintain_order=True).len()["len"].to_numpy())
+    ends = np.cumsum(pool.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64))
     chosen, ranks, start = [], [], 0
     for end in ends:
         picked = _choose(scores[start:end], positions[start:end], items, rules)

@@ -146,10 +146,10 @@ def _because_you_liked(length: int) -> str:
               AND item_id IN (SELECT item_id FROM publishing.similar_items)
             QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY last_recency_rank, item_id) = 1
         )
-        SELECT evidence.user_id, similar.similar_item_id AS item_id, similar.score,
-               row_number() OVER (PARTITION BY evidence.user_id ORDER BY similar.rank) AS rank
-        FROM evidence JOIN publishing.similar_items AS similar USING (item_id)
-        ANTI JOIN consumed ON consumed.user_id = evidence.user_id AND consumed.item_id = similar.similar_item_id
+        SELECT evidence.user_id, similars.similar_item_id AS item_id, similars.score,
+               row_number() OVER (PARTITION BY evidence.user_id ORDER BY similars.rank) AS rank
+        FROM evidence JOIN publishing.similar_items AS similars USING (item_id)
+        ANTI JOIN consumed ON consumed.user_id = evidence.user_id AND consumed.item_id = similars.similar_item_id
         QUALIFY rank <= {length}
     """
 

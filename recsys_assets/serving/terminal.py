@@ -38,10 +38,10 @@ def show_ingest(report: IngestReport) -> list[RenderableType]:
     """What a load took in, file by file, and why rows were rejected."""
     table = _table("Loaded", ["table", "file", "read", "accepted", "rejected", ""], ("read", "accepted", "rejected"))
     for file in report.files:
-        counts = ("", "", "") if file.is_duplicate else (file.rows_read, file.rows_accepted, file.rows_rejected)
+        counts = ("", "", "") if file.already_loaded else (file.rows_read, file.rows_accepted, file.rows_rejected)
         cells = [f"{count:,}" if isinstance(count, int) else count for count in counts]
-        table.add_row(file.table, file.file_name, *cells, "is loaded already" if file.is_duplicate else "")
-    reasons = [Text(f"rejected in {one.table}: {one.reason} ({one.rows:,} rows)") for one in report.reject_reasons]
+        table.add_row(file.table, file.file_name, *cells, "is loaded already" if file.already_loaded else "")
+    reasons = [Text(f"rejected in {one.table}: {one.reason} ({one.rows:,} rows)") for one in report.reasons]
     if reasons:
         reasons.append(Text("Each rejected row is in raw.rejected_rows, with file, line and reason."))
     return [table, *reasons]

@@ -12,11 +12,12 @@ import duckdb
 from recsys_assets.errors import RecsysError
 from recsys_assets.sources.contract import ATTRIBUTES, canonical_name
 from recsys_assets.sources.conversion import UNTYPED, trimmed
-from recsys_assets.sources.formats import InputFile, match_columns, open_text
+from recsys_assets.sources.formats import InputFile, is_utf8, match_columns, open_text
 from recsys_assets.sources.incoming import Incoming, Source, json_object
-from recsys_assets.sources.lines import INCOMING, CountedLines, write_incoming
+from recsys_assets.sources.lines import INCOMING, Columns, CountedLines, stripped_lines, write_incoming
 
 DELIMITERS: Final = (",", ";", "\t", "|")
+BATCH_LINES: Final = 2_000
 LONGEST_FIELD: Final = 1 << 20  # characters; also how far the search for a quote's end goes
 
 
@@ -56,7 +57,7 @@ def read_csv(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incoming
     """
     header = read_header(file)
     names = [name.strip() or f"column_{place}" for place, name in enumerate(header.names, start=1)]
-    write_incoming(connection, [f"c{place}" for place in range(len(names))], _rows(file, header))
+    write_incoming(connection, [f"c{place}" for place in range(len(names))], _batches(file, header))
     places = match_columns(file, header.names)
     extra = [place for place in range(len(names)) if place not in places.values()]
     return Incoming(
@@ -83,7 +84,7 @@ def _first_record(file: InputFile, delimiter: str) -> tuple[str, ...]:
     with _bounded_fields(), open_text(file) as text:
         lines = CountedLines(text)
         try:
-            fields = next((fields for fields in csv.reader(lines, delimiter=delimiter) if fields), None)
+            fields = next(filter(_has_text, csv.reader(lines, delimiter=delimiter)), None)
         except csv.Error:
             fields = []
         if not lines.is_utf8 or "\0" in lines.text:
@@ -93,23 +94,60 @@ def _first_record(file: InputFile, delimiter: str) -> tuple[str, ...]:
     return tuple(fields)
 
 
-def _rows(file: InputFile, header: Header) -> Iterator[tuple[int | str | None, ...]]:
-    width = len(header.names)
-    nothing = (None,) * width
+def _batches(file: InputFile, header: Header) -> Iterator[Columns]:
+    """All records, column by column: by the batch where a line is a record and nothing is wrong, else one by one."""
     with _bounded_fields(), open_text(file) as text:
         lines = CountedLines(text)
-        is_header = True
-        for fields, fault in _records(lines, header.delimiter):
-            if is_header or (not fields and not fault):
-                is_header = is_header and not fields
-            elif fault is None and not lines.is_utf8:
-                yield lines.first_line, "the line is not UTF-8 text", lines.text, *nothing
-            elif fault is None and len(fields) != width:
-                reason = f"the line has {len(fields)} fields where the header has {width}"
-                yield lines.first_line, reason, lines.text, *nothing
-            else:
-                yield lines.first_line, fault, lines.text, *(nothing if fault else fields)
-            lines.start_record()
+        next(filter(_has_text, csv.reader(lines, delimiter=header.delimiter)))  # the header
+        lines.start_record()
+        while batch := lines.peek(BATCH_LINES):
+            first_line = lines.first_line
+            if (records := _plain_records(batch, header)) is not None:
+                lines.skip(len(batch))
+                nothing = [None] * len(batch)
+                numbers = range(first_line, lines.first_line)
+                yield numbers, nothing, stripped_lines(batch), *zip(*records, strict=True)
+            elif rows := list(_any_records(lines, header, first_line + len(batch))):
+                yield [*zip(*rows, strict=True)]
+
+
+def _plain_records(batch: list[str], header: Header) -> list[list[str]] | None:
+    """The fields of each line, if each is one sound record."""
+    if not is_utf8("".join(batch)):
+        return None
+    try:
+        records = list(csv.reader(batch, delimiter=header.delimiter, strict=True))
+    except csv.Error:
+        return None
+    width = len(header.names)
+    if len(records) != len(batch) or set(map(len, records)) != {width} or (width == 1 and not all(map(_has_text, records))):
+        return None
+    return records
+
+
+def _any_records(lines: CountedLines, header: Header, until_line: int) -> Iterator[tuple[int | str | None, ...]]:
+    """Line, fault, text and fields of each record that starts before a line; blank lines are no records."""
+    width = len(header.names)
+    nothing = (None,) * width
+    for fields, fault in _records(lines, header.delimiter):
+        is_blank = not lines.text.strip(" ")
+        if fault is None and not is_blank:
+            if not lines.is_utf8:
+                fault = "the line is not UTF-8 text"
+            elif len(fields) != width and lines.n_lines > 1:
+                fault = "a quote is not closed"  # one further down only looked like its end
+                lines.keep_only_first()
+            elif len(fields) != width:
+                fault = f"the line has {len(fields)} fields where the header has {width}"
+        if not is_blank:
+            yield lines.first_line, fault, lines.text, *(nothing if fault else fields)
+        lines.start_record()
+        if lines.first_line >= until_line:
+            return
+
+
+def _has_text(fields: list[str]) -> bool:
+    return any(field.strip() for field in fields)
 
 
 def _records(lines: CountedLines, delimiter: str) -> Iterator[tuple[list[str], str | None]]:

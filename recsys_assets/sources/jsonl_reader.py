@@ -3,14 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import duckdb
 
 from recsys_assets.sources.contract import ATTRIBUTES, canonical_name
-from recsys_assets.sources.formats import InputFile, match_columns, open_text
+from recsys_assets.sources.formats import InputFile, is_utf8, match_columns, open_text, readable
 from recsys_assets.sources.incoming import Incoming, Source, identifier, merged_object, quoted
-from recsys_assets.sources.lines import INCOMING, CountedLines, write_incoming
+from recsys_assets.sources.lines import INCOMING, Columns, write_incoming
+
+BATCH_LINES: Final = 10_000
 
 # DuckDB takes these for numbers; they are not JSON, but Python and others write them where a number is missing.
 _NOT_A_NUMBER: Final = re.compile(r"[\[:,]\s*-?(nan|inf)", re.IGNORECASE)
@@ -49,7 +52,7 @@ def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incomi
     Raises:
         RecsysError: the file is cut short or damaged.
     """
-    write_incoming(connection, ["mended"], _rows(file))
+    write_incoming(connection, ["mended"], _batches(file))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {INCOMING} AS
         SELECT line, row_text, CASE
@@ -79,15 +82,14 @@ def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incomi
     )
 
 
-def _rows(file: InputFile) -> Iterator[tuple[int | str | None, ...]]:
+def _batches(file: InputFile) -> Iterator[Columns]:
     with open_text(file) as text:
-        lines = CountedLines(text)
-        for line in lines:
-            if not line.isspace():
-                fault = None if lines.is_utf8 else "the line is not UTF-8 text"
-                mended = _without_nan(line) if _NOT_A_NUMBER.search(line) else None
-                yield lines.first_line, fault, lines.text, mended
-            lines.start_record()
+        numbered = ((number, line) for number, line in enumerate(text, start=1) if not line.isspace())
+        while rows := list(islice(numbered, BATCH_LINES)):
+            faults = [None if is_utf8(line) else "the line is not UTF-8 text" for _, line in rows]
+            texts = [readable(line.rstrip("\r\n")) for _, line in rows]
+            mended = [_without_nan(line) if _NOT_A_NUMBER.search(line) else None for line in texts]
+            yield [number for number, _ in rows], faults, texts, mended
 
 
 def _without_nan(line: str) -> str | None:

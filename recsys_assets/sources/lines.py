@@ -1,7 +1,7 @@
 """Physical lines of a text file, counted, with a way to go back; and rows on their way into DuckDB."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TextIO
 
@@ -11,7 +11,9 @@ import pyarrow as pa
 from recsys_assets.sources.formats import is_utf8, readable
 
 INCOMING: Final = "incoming_rows"  # the temporary table of the file being read
-BATCH_ROWS: Final = 50_000
+INSERTED_ROWS: Final = 50_000  # at a time
+
+Columns = Sequence[Sequence[int | str | None]]
 
 
 class CountedLines(Iterator[str]):
@@ -38,6 +40,17 @@ class CountedLines(Iterator[str]):
         self._returned.extendleft(reversed(self._record[1:]))
         del self._record[1:]
 
+    def peek(self, n_lines: int) -> list[str]:
+        """Up to as many of the lines that come next, which stay there; none of a record must have been taken."""
+        self._returned.extend(islice(self._lines, max(0, n_lines - len(self._returned))))
+        return list(islice(self._returned, n_lines))
+
+    def skip(self, n_lines: int) -> None:
+        """Pass over lines that `peek` gave."""
+        for _ in range(n_lines):
+            self._returned.popleft()
+        self.first_line += n_lines
+
     @property
     def n_lines(self) -> int:
         """How many lines the record spans."""
@@ -46,7 +59,7 @@ class CountedLines(Iterator[str]):
     @property
     def is_utf8(self) -> bool:
         """Whether all of the record is."""
-        return all(is_utf8(line) for line in self._record)
+        return is_utf8("".join(self._record))
 
     @property
     def text(self) -> str:
@@ -54,15 +67,33 @@ class CountedLines(Iterator[str]):
         return readable("".join(self._record).rstrip("\r\n"))
 
 
-def write_incoming(
-    connection: duckdb.DuckDBPyConnection, columns: Iterable[str], rows: Iterator[tuple[int | str | None, ...]]
-) -> None:
-    """Fill the temporary table `INCOMING` with `rows`: line, fault, row_text, and one text for each of `columns`."""
+def stripped_lines(lines: Sequence[str]) -> list[str]:
+    """Lines of UTF-8 text without their ends."""
+    return [line.rstrip("\r\n") for line in lines]
+
+
+def write_incoming(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], batches: Iterator[Columns]) -> None:
+    """Fill the temporary table `INCOMING`: line, fault, row_text, and a text for each of `columns`.
+
+    Args:
+        connection: where the table is made.
+        columns: names of what comes after `row_text`.
+        batches: values of some rows, column by column.
+    """
     schema = pa.schema([("line", pa.int64()), *((name, pa.string()) for name in ("fault", "row_text", *columns))])
     connection.register("incoming_batch", schema.empty_table())
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {INCOMING} AS SELECT * FROM incoming_batch")
-    while batch := list(islice(rows, BATCH_ROWS)):
-        arrays = [pa.array(values, field.type) for values, field in zip(zip(*batch, strict=True), schema, strict=True)]
-        connection.register("incoming_batch", pa.Table.from_arrays(arrays, schema=schema))
+    waiting: list[pa.RecordBatch] = []
+
+    def insert() -> None:
+        connection.register("incoming_batch", pa.Table.from_batches(waiting, schema))
         connection.execute(f"INSERT INTO {INCOMING} SELECT * FROM incoming_batch")
+        waiting.clear()
+
+    for batch in batches:
+        arrays = [pa.array(values, field.type) for values, field in zip(batch, schema, strict=True)]
+        waiting.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        if sum(len(rows) for rows in waiting) >= INSERTED_ROWS:
+            insert()
+    insert()
     connection.unregister("incoming_batch")

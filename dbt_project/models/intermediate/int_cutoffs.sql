@@ -38,7 +38,7 @@ all_events as (
 ),
 
 -- Each horizon holds the same share of the events, not of the time: a shop grows, and its last tenth of days may hold
--- half of its events. Where instants coincide the cutoff of the later role stays, and one with nothing before it is dropped.
+-- half of its events. Where instants coincide the later role stays, and one with nothing before it is dropped.
 positions as (
     select
         planned.horizons_back,
@@ -133,19 +133,15 @@ needed as (
 
 chosen as (
     select
-        {%- if split.kind == 'auto' %}
-        case when n_target_users >= n_needed then 'temporal' else 'leave_last' end as split,
+        case
+            when '{{ split.kind }}' <> 'auto' then '{{ split.kind }}'
+            when n_target_users >= n_needed then 'temporal'
+            else 'leave_last'
+        end as split,
         concat(
-            'auto: a temporal test cutoff leaves ', n_target_users,
-            ' users with enough history and labels, and needs ', n_needed, '.'
+            '{{ split.kind }}: a temporal test cutoff leaves ', n_target_users,
+            ' users with enough history and labels, and auto needs ', n_needed, '.'
         ) as split_reason
-        {%- else %}
-        '{{ split.kind }}' as split,
-        concat(
-            'Set in the configuration; a temporal test cutoff leaves ', n_target_users,
-            ' users with enough history and labels.'
-        ) as split_reason
-        {%- endif %}
     from needed
 ),
 
