@@ -13,7 +13,6 @@ PIP_INSTALL := $(PIP) install --no-deps --no-compile
 
 override RECSYS_HOME := $(abspath $(RECSYS_HOME))
 export RECSYS_HOME
-export DAGSTER_HOME                  := $(RECSYS_HOME)/dagster
 export OMP_WAIT_POLICY               := passive# LightGBM's threads must not spin: measured 3.5 times slower on a shared core
 export OPENBLAS_NUM_THREADS          := 2# as the command line sets it: the same bits whichever way a build starts
 export DO_NOT_TRACK                  := 1
@@ -35,8 +34,8 @@ demo: $(RUN_READY) ## everything on real films: load 100,004 ratings, build, pub
 	$(BIN)/recsys tour
 
 dev: $(RUN_READY) ## the Dagster UI at port 3000, with the project loaded
-	@mkdir -p "$(DAGSTER_HOME)" && cp dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
-	cd "$(DAGSTER_HOME)" && "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml"
+	@mkdir -p "$(RECSYS_HOME)/dagster" && cp dagster.yaml "$(RECSYS_HOME)/dagster/dagster.yaml"
+	cd "$(RECSYS_HOME)/dagster" && DAGSTER_HOME="$$PWD" "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml"
 
 test: $(DEV_READY) ## every test, slow ones too; PYTEST="-k words" chooses
 	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST)
@@ -65,17 +64,17 @@ clean: ## remove .venv and caches; data stays
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: run make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 $(RUN_READY): | .venv/bin/python
 	@echo "Installing what running needs into .venv (about a minute, once)"
-	$(PIP_INSTALL) --requirement requirements.lock
-	$(PIP_INSTALL) --editable .
-	$(PIP) check
+	@$(PIP_INSTALL) --requirement requirements.lock
+	@$(PIP_INSTALL) --editable .
+	@$(PIP) check
 	@rm -f .venv/ready-to-run-* && touch $@
 
 $(DEV_READY): $(RUN_READY)
 	@echo "Installing what testing and checking need into .venv (about half a minute, once)"
-	$(PIP_INSTALL) --requirement requirements-dev.lock
-	$(PIP) check
+	@$(PIP_INSTALL) --requirement requirements-dev.lock
+	@$(PIP) check
 	@rm -f .venv/ready-to-develop-* && touch $@

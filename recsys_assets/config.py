@@ -204,10 +204,12 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         settings = _merge(settings, _read_yaml(Path(own_file)))
     for name in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
         keys = name.removeprefix(ENV_PREFIX).lower().split("__")
-        override: Any = yaml.safe_load(environ[name])
+        override: Any = _parse_yaml(environ[name], f"Environment variable {name}")
         for key in reversed(keys):
             override = {key: override}
         settings = _merge(settings, override)
+    if "home" in settings:
+        raise RecsysError("Configuration: 'home' is no key of a file; set the environment variable RECSYS_HOME instead.")
     settings["home"] = Path(environ.get("RECSYS_HOME") or PROJECT_ROOT / "data").resolve()
     try:
         return Config(**settings)
@@ -217,14 +219,19 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        settings = _parse_yaml(path.read_text(encoding="utf-8"), f"Configuration file {path}") or {}
     except OSError as error:
         raise RecsysError(f"Configuration file {path} cannot be read: {error.strerror}.") from None
-    except yaml.YAMLError as error:
-        raise RecsysError(f"Configuration file {path} is not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(settings, dict):
         raise RecsysError(f"Configuration file {path} must hold keys and values at its top level.")
     return settings
+
+
+def _parse_yaml(text: str, what: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecsysError(f"{what} is not valid YAML: {' '.join(str(error).split())}.") from None
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from recsys_assets.config import Config
 
 
 def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
-    """implicit's ALS on liked pairs; scores are dot products, shifted to be above zero.
+    """ALS (of `implicit`) on liked pairs; scores are dot products, shifted to be above zero.
 
     Source: Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", 2008.
     """
@@ -27,7 +27,7 @@ def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
         num_threads=config.threads,
         random_state=config.seed,
     )
-    with threadpool_limits(1, "blas"):  # implicit's own threads do the work; BLAS threads beneath them only get in the way
+    with threadpool_limits(1, "blas"):  # implicit's own threads do the work, BLAS threads beneath them get in the way
         model.fit(liked, show_progress=False)
     has_likes = np.diff(liked.indptr) > 0
 

@@ -53,8 +53,11 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection, history: History) -> C
         on="item_id",
         how="left",
     ).sort("item")
-    described = connection.sql("SELECT item_id, title, categories, creators, available FROM staging.stg_raw__items").pl()
-    described = items.join(described, on="item_id", how="left").sort("item")
+    described = items.join(
+        connection.sql("SELECT item_id, title, categories, creators, available FROM staging.stg_raw__items").pl(),
+        on="item_id",
+        how="left",
+    ).sort("item")
     available = described["available"].fill_null(True) if cutoff == "live" else pl.repeat(True, len(items), eager=True)
     described = described.with_columns(
         pl.col("title").fill_null(""),
@@ -66,7 +69,9 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection, history: History) -> C
     exploded = described.select("item", name=pl.col("categories")).explode("name").unique().join(by_name, on="name")
     users = pl.DataFrame({"user_id": pl.Series(history.user_ids)}).with_row_index("user")
     shares = (
-        connection.sql(f"SELECT user_id, category AS name, share FROM features.user_category_shares WHERE cutoff = '{cutoff}'")
+        connection.sql(
+            f"SELECT user_id, category AS name, share FROM features.user_category_shares WHERE cutoff = '{cutoff}'"
+        )
         .pl()
         .join(users, on="user_id")
         .join(by_name, on="name")

@@ -1,5 +1,7 @@
 """Content: items described like what the user liked, whoever else had them; the way to new and rare items."""
 
+import re
+
 import numpy as np
 import polars as pl
 from scipy import sparse
@@ -12,6 +14,7 @@ from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.config import Config
 
 HALF_LIFE_EVENTS = 40.0
+WORD = re.compile(r"\b\w\w+\b")
 
 
 def fit_content(history: History, catalogue: Catalogue, config: Config) -> Scorer:
@@ -20,7 +23,7 @@ def fit_content(history: History, catalogue: Catalogue, config: Config) -> Score
     recent = history.recent(HALF_LIFE_EVENTS)
 
     def score(users: IntArray) -> FloatArray:
-        profiles = normalize(recent[users] @ vectors)
+        profiles = scale_rows(recent[users] @ vectors)
         return np.asarray((profiles @ vectors.T).toarray(), np.float32)
 
     return score
@@ -29,16 +32,19 @@ def fit_content(history: History, catalogue: Catalogue, config: Config) -> Score
 def describe_items(descriptions: pl.DataFrame, title_weight: float) -> sparse.csr_matrix:
     """Items x terms, rows of length 1 (or 0 where nothing is known): tf-idf of categories, creators and title words."""
     blocks = [
-        _tfidf(descriptions["categories"].to_list(), str),
-        _tfidf(descriptions["creators"].to_list(), str),
-        title_weight * _tfidf(descriptions["title"].to_list(), None),
+        _tfidf([document or [] for document in descriptions["categories"].to_list()]),
+        _tfidf([document or [] for document in descriptions["creators"].to_list()]),
+        title_weight * _tfidf([WORD.findall(title.lower()) for title in descriptions["title"].to_list()]),
     ]
-    return normalize(sparse.hstack(blocks, format="csr")).astype(np.float32)
+    return scale_rows(sparse.hstack(blocks, format="csr")).astype(np.float32)
 
 
-def _tfidf(documents: list[list[str]] | list[str], keep_whole: type | None) -> sparse.csr_matrix:
-    whole = {"analyzer": list} if keep_whole else {"token_pattern": r"(?u)\b\w\w+\b"}
-    try:
-        return TfidfVectorizer(dtype=np.float32, **whole).fit_transform(documents)
-    except ValueError:  # sklearn's word for a vocabulary without a single term
+def scale_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """The matrix with rows of length 1, but for empty ones; sklearn's refuses a matrix without rows or columns."""
+    return normalize(matrix) if 0 not in matrix.shape else matrix
+
+
+def _tfidf(documents: list[list[str]]) -> sparse.csr_matrix:
+    if not any(documents):  # sklearn refuses a vocabulary without a single term
         return sparse.csr_matrix((len(documents), 0), dtype=np.float32)
+    return TfidfVectorizer(dtype=np.float32, analyzer=list).fit_transform(documents)

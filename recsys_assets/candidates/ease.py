@@ -61,9 +61,7 @@ def _fit(interactions: sparse.csr_matrix, config: Config) -> Scorer:
         own = interactions[users]
         explained = np.asarray((own @ rows.T) @ inverse) @ rows
         own_dense = own.toarray()
-        scores = own_dense - (own_dense - explained) / diagonal
-        scores[own_dense > 0] = 0
-        return np.asarray(scores, np.float32)
+        return np.asarray(own_dense - (own_dense - explained) / diagonal, np.float32)
 
     return score_by_users
 
@@ -71,4 +69,5 @@ def _fit(interactions: sparse.csr_matrix, config: Config) -> Scorer:
 def _invert(gram: FloatArray, regularization: float) -> NDArray[np.float32]:
     gram[np.diag_indices_from(gram)] += regularization
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    return cho_solve(factor, np.eye(len(gram), dtype=np.float32), overwrite_b=True, check_finite=False)
+    inverse = cho_solve(factor, np.eye(len(gram), dtype=np.float32), overwrite_b=True, check_finite=False)
+    return np.asarray(inverse, np.float32)

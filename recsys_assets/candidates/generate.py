@@ -19,12 +19,10 @@ def generate_candidates(history: History, catalogue: Catalogue, scorer: Scorer, 
     """The `per_source` best items for every user to serve, without consumed and unavailable ones.
 
     Returns:
-        One row a (user, item): `cutoff`, `user_id`, `item_id`, `score` (float32, the source's own scale), `rank` (from 1,
-        ties by item_id), sorted by user and rank.
+        One row a (user, item): `cutoff`, `user_id`, `item_id`, `score` (float32, the source's own scale), `rank` (from
+        1, ties by item_id), sorted by user and rank.
     """
-    blocks = [
-        _best_items(history, catalogue, users, scorer(users), per_source) for users in _user_blocks(history)
-    ]
+    blocks = [_best_items(history, catalogue, users, scorer(users), per_source) for users in _user_blocks(history)]
     users, items, scores, ranks = (
         np.concatenate([block[part] for block in blocks]) if blocks else np.empty(0) for part in range(4)
     )
@@ -51,10 +49,19 @@ def _best_items(
     consumed = history.consumed[users].tocoo()
     scores[consumed.row, consumed.col] = 0
     scores[:, catalogue.unavailable] = 0
-    n = min(n, scores.shape[1])
-    best = np.sort(np.argpartition(-scores, n - 1, axis=1)[:, :n], axis=1)
+    best = _positions_of_largest(scores, min(n, scores.shape[1]))
     best_scores = np.take_along_axis(scores, best, axis=1)
     order = np.argsort(-best_scores, axis=1, kind="stable")
     best, best_scores = np.take_along_axis(best, order, axis=1), np.take_along_axis(best_scores, order, axis=1)
     row, column = np.nonzero(best_scores > 0)
     return users[row], best[row, column], best_scores[row, column], column + 1
+
+
+def _positions_of_largest(scores: FloatArray, n: int) -> NDArray[np.int64]:
+    """Rows x n, ascending: where each row's n largest scores are; of those that tie for the last place, the first."""
+    last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
+    chosen = scores > last
+    ties = scores == last
+    open_places = n - chosen.sum(axis=1, dtype=np.int32, keepdims=True)
+    chosen |= ties & (ties.cumsum(axis=1, dtype=np.int32) <= open_places)
+    return np.nonzero(chosen)[1].reshape(len(scores), n)

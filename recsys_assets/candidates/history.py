@@ -46,7 +46,7 @@ class History:
 
     @cached_property
     def interactions(self) -> sparse.csr_matrix:
-        """1 where the user had anything to do with the item, but for taken-back and disliked pairs that weigh nothing."""
+        """1 where the user had anything to do with the item that weighs: not what was taken back or disliked."""
         return self.matrix((self.pairs["weight"].to_numpy() > 0).astype(np.float32))
 
     @cached_property
@@ -60,7 +60,7 @@ class History:
         return self.matrix(self.pairs["is_consumed"].to_numpy().astype(np.float32))
 
     def recent(self, half_life_events: float) -> sparse.csr_matrix:
-        """Liked pairs (all pairs of a user who liked nothing), halved for every `half_life_events` later events of hers."""
+        """Liked pairs (all pairs of a user who liked nothing), halved every `half_life_events` later events of hers."""
         decay = np.exp2(-(self.pairs["last_recency_rank"].to_numpy() - 1) / half_life_events)
         likes_something = np.asarray(self.liked.sum(axis=1)).ravel() > 0
         liked = self.pairs["is_liked"].to_numpy()
@@ -86,10 +86,14 @@ def read_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> History:
 def build_history(cutoff: str, pairs: pl.DataFrame, users_to_serve: pl.Series) -> History:
     """Replace the ids of `pairs` (sorted by user_id, item_id) by positions."""
     user_ids, item_ids = pairs["user_id"].unique().sort(), pairs["item_id"].unique().sort()
-    indexed = pairs.with_columns(
-        pairs["user_id"].cast(pl.Enum(user_ids)).to_physical().cast(pl.Int32).alias("user"),
-        pairs["item_id"].cast(pl.Enum(item_ids)).to_physical().cast(pl.Int32).alias("item"),
-    ).drop("user_id", "item_id").sort("user", "item")
+    indexed = (
+        pairs.with_columns(
+            pairs["user_id"].cast(pl.Enum(user_ids)).to_physical().cast(pl.Int32).alias("user"),
+            pairs["item_id"].cast(pl.Enum(item_ids)).to_physical().cast(pl.Int32).alias("item"),
+        )
+        .drop("user_id", "item_id")
+        .sort("user", "item")
+    )
     serve = user_ids.to_frame().with_row_index("user").filter(user_ids.is_in(users_to_serve.implode()))["user"]
     return History(
         cutoff=cutoff,

@@ -49,7 +49,7 @@ def embed_items(history: History, config: Config) -> FloatArray:
 
 
 def _count_neighbours(history: History, window: int) -> sparse.csr_matrix:
-    """Items x items, symmetric: how often two items lie at most `window` items apart in a user's history, nearer is more."""
+    """Items x items, symmetric: how often two items lie within `window` items in a user's history; nearer is more."""
     ordered = history.pairs.sort("user", "last_recency_rank", "item")
     users, items = ordered["user"].to_numpy(), ordered["item"].to_numpy()
     n_items = history.shape[1]

@@ -37,7 +37,8 @@ def _merge_sql(config: Config) -> str:
         for source in settings.sources
     )
     kept = ",\n".join(
-        f"max(score) FILTER (source = '{source}') AS score_{source}, max(rank) FILTER (source = '{source}') AS rank_{source}"
+        f"max(score) FILTER (source = '{source}') AS score_{source}, "
+        f"max(rank) FILTER (source = '{source}') AS rank_{source}"
         for source in settings.sources
     )
     # a sum of decimals, since a sum of doubles depends on the order in which threads add

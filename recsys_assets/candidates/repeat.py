@@ -1,4 +1,4 @@
-"""Repeat: what the user had to do with before and may still be offered (looked at, left in the cart, consumed again)."""
+"""Repeat: what the user had to do with before and may still be offered (looked at, left in the cart, bought again)."""
 
 import numpy as np
 

@@ -21,7 +21,7 @@ from recsys_assets.evaluation.plots import plot_candidate_recall, plot_feature_i
 from recsys_assets.evaluation.report import build_model_report
 from recsys_assets.evaluation.segment_report import build_segment_report
 from recsys_assets.ranking.model_store import read_current_ranker
-from recsys_assets.ranking.surfaces import RANKER, RRF
+from recsys_assets.schema import RANKER, RRF
 from recsys_assets.warehouse import replace_table
 
 METHOD_CHOICE_SCHEMA = {

@@ -8,6 +8,9 @@ import dagster as dg
 from dagster._core.events import DagsterEventType
 
 
+DBT_CHATTER = ("A dbt subsetted", "Copying", "Running dbt command", "Finished dbt command", "Your dbt project")
+
+
 class ProgressHandler(logging.Handler):
     """Prints step starts, successes with seconds, failures, failed checks and assets' own messages."""
 
@@ -22,7 +25,9 @@ class ProgressHandler(logging.Handler):
         step = meta.get("step_key") or ""
         if event is None:
             if step and record.levelno >= logging.INFO:
-                self._say(f"    {meta.get('orig_message', record.getMessage())}")
+                message = str(meta.get("orig_message", record.getMessage())).splitlines()[0]
+                if not message.startswith(DBT_CHATTER):
+                    self._say(f"    {message}")
             return
         if event.event_type is DagsterEventType.STEP_START:
             self.started[step] = time.monotonic()

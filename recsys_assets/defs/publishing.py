@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from recsys_assets.errors import RecsysError
 from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.publishing.bundle import publish_bundle
@@ -105,6 +106,8 @@ def bundle(context: dg.AssetExecutionContext, settings: Settings) -> dg.Material
     with settings.warehouse("publishing") as (config, connection):
         version, _ = read_current_ranker(config)
         verdict = judge(connection, config)
+        if not verdict.passed:
+            raise RecsysError(f"The gate did not open, so the old bundle stays published: {' '.join(verdict.faults)}")
         build = describe_build(
             config,
             connection,

@@ -4,7 +4,7 @@ import duckdb
 import polars as pl
 
 from recsys_assets.config import Config
-from recsys_assets.ranking.surfaces import RANKER, RRF
+from recsys_assets.schema import RANKER, RRF
 from recsys_assets.warehouse import count_rows
 
 JUDGED_CUTOFFS = ("validation", "test")

@@ -7,14 +7,15 @@ import polars as pl
 
 from recsys_assets.config import Config
 from recsys_assets.ranking.surfaces import Method
-from recsys_assets.schema import LIVE_CUTOFF
+from recsys_assets.schema import FOR_YOU, LIVE_CUTOFF, RANKER
 from recsys_assets.warehouse import count_rows
 
 
 def write_recommendations(
     connection: duckdb.DuckDBPyConnection, config: Config, method: Method, lists: pl.DataFrame, scored_at: datetime
 ) -> int:
-    """Write the table from the lists of `build_lists`; returns its number of rows.
+    """Write the table from the lists of `build_lists`; returns its number of rows. Beside it,
+    `publishing.recommendation_features` keeps what each score of `for_you` was made from.
 
     One row per user, surface and rank. The evidence is the item among the user's last that co-visitation leads from to
     the recommended one most strongly (for `because_you_liked`, the liked item the list is about); where there is none,
@@ -105,4 +106,14 @@ def write_recommendations(
         {"scored_at": scored_at},
     )
     connection.unregister("lists")
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TABLE publishing.recommendation_features AS
+        SELECT features.* FROM ranking.scored_features AS features
+        SEMI JOIN publishing.recommendations AS listed ON listed.surface = '{FOR_YOU}'
+          AND listed.user_id = features.user_id AND listed.item_id = features.item_id
+        WHERE '{method.name}' = '{RANKER}'
+        ORDER BY features.user_id, features.item_id
+        """
+    )
     return count_rows(connection, "publishing.recommendations")

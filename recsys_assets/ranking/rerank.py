@@ -7,6 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recsys_assets.config import RerankConfig
+
 POOL_PER_USER = 100
 
 
@@ -38,6 +40,12 @@ class ItemDescriptions:
     positions: dict[str, int]
     vectors: sparse.csr_matrix
     first_category: NDArray[np.int64]
+
+
+def pool_size(settings: RerankConfig) -> int:
+    """How many of a user's best candidates a list can come from, with these settings."""
+    by_score = settings.diversity == 0 and settings.max_per_category >= settings.list_length
+    return settings.list_length if by_score else max(POOL_PER_USER, settings.list_length)
 
 
 def rerank(scored: pl.DataFrame, items: ItemDescriptions, rules: RerankRules) -> pl.DataFrame:

@@ -1,13 +1,15 @@
-"""`ranking.scored_candidates`: the ranker's score of every live candidate."""
+"""`ranking.scored_candidates`: the ranker's score of every live candidate, and what the best scores were made from."""
 
 from collections.abc import Callable
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from recsys_assets.config import Config
-from recsys_assets.ranking.frame import build_ranking_frame
-from recsys_assets.ranking.ranker import Ranker
+from recsys_assets.ranking.frame import RankingFrame, build_ranking_frame
+from recsys_assets.ranking.ranker import Ranker, combine_parts, user_scale
+from recsys_assets.ranking.rerank import pool_size
 from recsys_assets.schema import LIVE_CUTOFF
 from recsys_assets.warehouse import count_rows, transaction
 
@@ -17,26 +19,56 @@ ROWS_PER_PART = 1_000_000
 def score_live_candidates(
     connection: duckdb.DuckDBPyConnection, config: Config, ranker: Ranker | None, say: Callable[[str], None]
 ) -> int:
-    """Write `ranking.scored_candidates` (one row per user and live candidate: `user_id`, `item_id`, `score`).
+    """Write `ranking.scored_candidates` and `ranking.scored_features`; without a ranker both are empty.
 
-    Users are taken in parts, so that memory does not grow with their number. Without a ranker the table is empty.
+    - `scored_candidates`: one row per user and live candidate: `user_id`, `item_id`, `score`.
+    - `scored_features`: one row per user and candidate that re-ranking can choose: `features` (float32, in the order of
+      the model's names), `part_means` and `part_deviations` (the user's scale of each part of the score), from which the
+      score can be computed again, to the last bit.
+
+    Users are taken in parts, so that memory does not grow with their number.
 
     Returns:
-        The number of rows.
+        The number of scored candidates.
     """
     n_candidates = count_rows(connection, f"candidates.merged WHERE cutoff = '{LIVE_CUTOFF}'")
     n_parts = n_candidates // ROWS_PER_PART + 1
     with transaction(connection):
         connection.execute(
-            "CREATE OR REPLACE TABLE ranking.scored_candidates (user_id VARCHAR, item_id VARCHAR, score DOUBLE)"
+            """
+            CREATE OR REPLACE TABLE ranking.scored_candidates (user_id VARCHAR, item_id VARCHAR, score DOUBLE);
+            CREATE OR REPLACE TABLE ranking.scored_features (
+                user_id VARCHAR, item_id VARCHAR, features FLOAT[], part_means DOUBLE[], part_deviations DOUBLE[]);
+            """
         )
         for part in range(n_parts if ranker else 0):
             frame = build_ranking_frame(connection, config, LIVE_CUTOFF, part=part, n_parts=n_parts)
-            scored = frame.keys.select("user_id", "item_id").with_columns(
-                pl.Series("score", ranker.score(frame.features, frame.group), dtype=pl.Float64)
-            )
-            connection.register("scored", scored)
-            connection.execute("INSERT INTO ranking.scored_candidates SELECT * FROM scored")
-            connection.unregister("scored")
+            _score_part(connection, config, ranker, frame)
             say(f"scored {part + 1} of {n_parts} parts of {n_candidates:,} candidates")
     return count_rows(connection, "ranking.scored_candidates")
+
+
+def _score_part(
+    connection: duckdb.DuckDBPyConnection, config: Config, ranker: Ranker | None, frame: RankingFrame
+) -> None:
+    if ranker is None or not len(frame.keys):
+        return
+    values = ranker.part_values(frame.features)
+    mean, deviation = (np.repeat(scale, frame.group, axis=0) for scale in user_scale(values, frame.group))
+    scored = frame.keys.select("user_id", "item_id").with_columns(
+        pl.Series("score", combine_parts(values, mean, deviation), dtype=pl.Float64)
+    )
+    best = (
+        scored.with_row_index("row")
+        .sort("user_id", "score", "item_id", descending=[False, True, False])
+        .filter(pl.int_range(pl.len()).over("user_id") < pool_size(config.rerank))["row"]
+        .sort()
+        .to_numpy()
+    )
+    kept = scored[best].select("user_id", "item_id")
+    for name, rows in {"features": frame.features, "part_means": mean, "part_deviations": deviation}.items():
+        kept = kept.with_columns(pl.Series(name, rows[best]).arr.to_list())
+    for table, rows in {"scored_candidates": scored, "scored_features": kept}.items():
+        connection.register("rows_to_add", rows)
+        connection.execute(f"INSERT INTO ranking.{table} BY NAME SELECT * FROM rows_to_add")
+        connection.unregister("rows_to_add")

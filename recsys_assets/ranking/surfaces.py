@@ -9,9 +9,8 @@ import polars as pl
 from recsys_assets.candidates.content import describe_items
 from recsys_assets.config import Config
 from recsys_assets.ranking.rerank import ItemDescriptions, RerankRules, rerank
-from recsys_assets.schema import LIVE_CUTOFF
+from recsys_assets.schema import LIVE_CUTOFF, RANKER, RRF
 
-RANKER, RRF = "ranker", "rrf"
 LIST_SCHEMA = {"user_id": pl.String, "surface": pl.String, "rank": pl.Int32, "item_id": pl.String, "score": pl.Float64}
 
 

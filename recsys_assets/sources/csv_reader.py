@@ -120,7 +120,11 @@ def _plain_records(batch: list[str], header: Header) -> list[list[str]] | None:
     except csv.Error:
         return None
     width = len(header.names)
-    if len(records) != len(batch) or set(map(len, records)) != {width} or (width == 1 and not all(map(_has_text, records))):
+    if (
+        len(records) != len(batch)
+        or set(map(len, records)) != {width}
+        or (width == 1 and not all(map(_has_text, records)))
+    ):
         return None
     return records
 
@@ -129,7 +133,8 @@ def _any_records(lines: CountedLines, header: Header, until_line: int) -> Iterat
     """Line, fault, text and fields of each record that starts before a line; blank lines are no records."""
     width = len(header.names)
     nothing = (None,) * width
-    for fields, fault in _records(lines, header.delimiter):
+    for fields, csv_fault in _records(lines, header.delimiter):
+        fault = csv_fault
         is_blank = not lines.text.strip(" ")
         if fault is None and not is_blank:
             if not lines.is_utf8:

@@ -98,8 +98,6 @@ def readable(text: str) -> str:
     r"""The text with bytes that are not UTF-8 written as `\xff`, so that it can be stored."""
     if is_utf8(text):
         return text
-    if text.isascii():
-        return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -47,7 +47,7 @@ def json_object(members: Sequence[tuple[str, str]], own: str | None = None) -> s
         members: those with a NULL value are left out.
         own: SQL of text that may hold a JSON object, the file's column `attributes`: its keys come in as well.
     """
-    pieces = [f"{quoted(json.dumps(name, ensure_ascii=False) + ':')} || {value}" for name, value in members]
+    pieces = [f"{quoted(json.dumps(name, ensure_ascii=False) + ':')} || ({value})::VARCHAR" for name, value in members]
     fresh = f"nullif('{{' || concat_ws(',', {', '.join(pieces)}) || '}}', '{{}}')" if pieces else "NULL::VARCHAR"
     return merged_object(own, fresh) if own else fresh
 

@@ -55,12 +55,15 @@ def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incomi
     write_incoming(connection, ["mended"], _batches(file))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {INCOMING} AS
-        SELECT line, row_text, CASE
-            WHEN fault IS NOT NULL THEN fault
-            WHEN NOT json_valid(record) THEN 'the line is not valid JSON'
-            WHEN json_type(record) <> 'OBJECT' THEN 'the line is not a JSON object'
-        END AS fault, CASE WHEN fault IS NULL THEN record END AS record
-        FROM (SELECT *, coalesce(mended, row_text) AS record FROM {INCOMING})"""
+        SELECT line, row_text, fault, CASE WHEN fault IS NULL THEN record END AS record
+        FROM (
+            SELECT line, row_text, record, CASE
+                WHEN found IS NOT NULL THEN found
+                WHEN NOT json_valid(record) THEN 'the line is not valid JSON'
+                WHEN json_type(record) <> 'OBJECT' THEN 'the line is not a JSON object'
+            END AS fault
+            FROM (SELECT line, row_text, fault AS found, coalesce(mended, row_text) AS record FROM {INCOMING})
+        )"""
     )
     keys = connection.execute(
         f"SELECT DISTINCT unnest(json_keys(record)) AS key FROM {INCOMING} WHERE fault IS NULL ORDER BY key"

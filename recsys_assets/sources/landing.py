@@ -82,7 +82,7 @@ def land_folder(config: Config, folder: Path) -> list[LandedFile]:
                 check_file(replace(file, path=aside / str(number)))
                 path = landed_path(config, file.table, file.name, file_id)
                 landed.append(LandedFile(file.table, file.name, path, is_new=True))
-            elif same.table == file.table:
+            elif same.table == file.table or file.path.stat().st_size == 0:  # JSONL without a record
                 landed.append(LandedFile(file.table, file.name, same.path))
             else:
                 raise RecsysError(

@@ -1,8 +1,8 @@
 """The landing folder: names of landed files, their order, and copies in the making.
 
 `$RECSYS_HOME/landing/<table>/<16 hex digits of sha256>__<name>` is complete from the moment it has that name: copies
-are made aside, in `.incoming`, and renamed. All files of one landing bear its time as their own, so that a warehouse that
-is built anew from the folder loads them in the order in which they came.
+are made aside, in `.incoming`, and renamed. All files of one landing bear its time as their own, so that a warehouse
+that is built anew from the folder loads them in the order in which they came.
 """
 
 import fcntl

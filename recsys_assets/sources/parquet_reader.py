@@ -6,7 +6,7 @@ import duckdb
 
 from recsys_assets.errors import RecsysError
 from recsys_assets.sources.contract import ATTRIBUTES
-from recsys_assets.sources.conversion import Family, family_of, trimmed
+from recsys_assets.sources.conversion import Family, family_of, finite_json_sql, trimmed
 from recsys_assets.sources.formats import InputFile, match_columns
 from recsys_assets.sources.incoming import Incoming, Source, identifier, json_object, quoted
 
@@ -71,7 +71,7 @@ def _first_sentence(error: duckdb.Error) -> str:
 def _as_json(column: str, sql_type: str) -> str:
     """SQL of a value as JSON; NULL for NaN and infinities, which JSON does not have."""
     if family_of(sql_type) is Family.FLOAT:
-        return f"CASE WHEN isfinite({column}) THEN to_json({column}) END"
+        return finite_json_sql(column)
     if family_of(sql_type) is Family.TEXT:
         return f"to_json({trimmed(f'{column}::VARCHAR')})"
     if "FLOAT" in sql_type or "DOUBLE" in sql_type:

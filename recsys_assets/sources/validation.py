@@ -37,11 +37,10 @@ def validate_rows(connection: duckdb.DuckDBPyConnection, table: Table, incoming:
         else:
             columns.append(f"{column.default}::{kind.sql_type} AS {identifier(name)}")
             reasons += [quoted(f"{name} is missing")] * column.required
+    given = ["line", "fault", f"{incoming.attributes} AS attributes", *given]
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {VALIDATED} AS
-        WITH given AS (
-            SELECT {", ".join(["line", "fault", f"{incoming.attributes} AS attributes", *given])} FROM {incoming.relation}
-        ),
+        WITH given AS (SELECT {", ".join(given)} FROM {incoming.relation}),
         typed AS (SELECT {", ".join(["line", "fault", "attributes", *typed])} FROM given),
         kept AS (SELECT {", ".join(["line", "fault", "attributes", *kept])} FROM typed)
         SELECT line, coalesce({", ".join(reasons)}) AS reason, {", ".join(columns)}, attributes FROM kept"""

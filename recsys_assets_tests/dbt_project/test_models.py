@@ -65,12 +65,10 @@ def built_tiny_world(tiny_world: Path, tmp_path_factory: pytest.TempPathFactory,
     return config
 
 
-def test_threads_and_loading_order_change_no_bit(
+def test_threads_change_no_bit(
     built_tiny_world: Config, tiny_world: Path, tmp_path: Path, build_models: Build, dump_tables: Dump
 ) -> None:
-    config = load_config(
-        {"RECSYS_HOME": str(tmp_path), "RECSYS__SPLIT__KIND": "temporal", "RECSYS__THREADS": "4"}
-    )
+    config = load_config({"RECSYS_HOME": str(tmp_path), "RECSYS__SPLIT__KIND": "temporal", "RECSYS__THREADS": "4"})
     load_folder(config, tiny_world, NOW)
     build_models(config, "run")
     assert dump_tables(config) == dump_tables(built_tiny_world)
@@ -79,11 +77,13 @@ def test_threads_and_loading_order_change_no_bit(
 def test_another_future_changes_nothing_before_it(
     built_tiny_world: Config, tiny_world: Path, tmp_path: Path, build_models: Build, dump_tables: Dump
 ) -> None:
-    """Every event from the test cutoff on becomes a purchase of one item by one user, and cancels what it did."""
+    """Every event from the test cutoff on, returns too, becomes a purchase of one item by one user."""
     config = built_tiny_world.model_copy(update={"home": tmp_path})
     load_folder(config, tiny_world, NOW)
     with open_warehouse(built_tiny_world, read_only=True) as connection:
-        found = connection.execute("SELECT visible_until FROM intermediate.int_cutoffs WHERE cutoff = 'test'").fetchone()
+        found = connection.execute(
+            "SELECT visible_until FROM intermediate.int_cutoffs WHERE cutoff = 'test'"
+        ).fetchone()
     assert found is not None
     with open_warehouse(config) as connection:
         connection.execute(

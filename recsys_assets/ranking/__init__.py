@@ -1,0 +1,1 @@
+"""The ranker: training frame, training, live scores; then lists by rules, with reasons."""

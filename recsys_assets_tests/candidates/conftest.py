@@ -1,0 +1,125 @@
+"""Histories and catalogues made by hand, without a warehouse."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import sparse
+
+from recsys_assets.candidates.catalogue import Catalogue
+from recsys_assets.candidates.history import History, build_history
+
+PAIR_SCHEMA = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "weight": pl.Float64,
+    "is_liked": pl.Boolean,
+    "is_consumed": pl.Boolean,
+    "n_events": pl.Int64,
+    "last_recency_rank": pl.Int64,
+    "last_event_age": pl.Int64,
+}
+
+HistoryMaker = Callable[..., History]
+CatalogueMaker = Callable[..., Catalogue]
+
+
+@pytest.fixture
+def make_history() -> HistoryMaker:
+    """A history from each user's items, oldest first; every pair weighs 1, is liked and is consumed unless said otherwise."""
+
+    def make(
+        items_of: Mapping[str, Sequence[str]],
+        *,
+        weights: Mapping[tuple[str, str], float] | None = None,
+        not_liked: Iterable[tuple[str, str]] = (),
+        not_consumed: Iterable[tuple[str, str]] = (),
+        serve: Sequence[str] | None = None,
+        cutoff: str = "live",
+    ) -> History:
+        rows = []
+        for user, items in items_of.items():
+            for place, item in enumerate(items):
+                pair = (user, item)
+                rows.append(
+                    {
+                        "user_id": user,
+                        "item_id": item,
+                        "weight": (weights or {}).get(pair, 1.0),
+                        "is_liked": pair not in set(not_liked),
+                        "is_consumed": pair not in set(not_consumed),
+                        "n_events": 1,
+                        "last_recency_rank": len(items) - place,
+                        "last_event_age": 0,
+                    }
+                )
+        pairs = pl.DataFrame(rows, PAIR_SCHEMA).sort("user_id", "item_id")
+        wanted = pl.Series("user_id", sorted(items_of) if serve is None else serve, dtype=pl.String)
+        return build_history(cutoff, pairs, wanted)
+
+    return make
+
+
+@pytest.fixture
+def make_catalogue() -> CatalogueMaker:
+    """A catalogue of a history's items: whatever is not said is unknown, zero or available."""
+
+    def make(
+        history: History,
+        *,
+        n_users: Mapping[str, float] | None = None,
+        slow: Mapping[str, float] | None = None,
+        fast: Mapping[str, float] | None = None,
+        unavailable: Iterable[str] = (),
+        titles: Mapping[str, str] | None = None,
+        categories: Mapping[str, list[str]] | None = None,
+        creators: Mapping[str, list[str]] | None = None,
+        shares: Mapping[tuple[str, str], float] | None = None,
+        covisited: Mapping[tuple[str, str], float] | None = None,
+    ) -> Catalogue:
+        items, users = history.item_ids.tolist(), history.user_ids.tolist()
+        of_item, of_share = categories or {}, shares or {}
+        names = sorted({name for of in of_item.values() for name in of} | {name for _, name in of_share})
+        has = np.array([[name in of_item.get(item, []) for name in names] for item in items], np.float32)
+        taste = np.array([[of_share.get((user, name), 0) for name in names] for user in users], np.float32)
+        moves = np.array([[(covisited or {}).get((a, b), 0) for b in items] for a in items], np.float32)
+        return Catalogue(
+            features=pl.DataFrame(
+                {
+                    "item": range(len(items)),
+                    "item_id": items,
+                    "n_users": [(n_users or {}).get(item) for item in items],
+                    "decayed_events_slow": [(slow or {}).get(item) for item in items],
+                    "decayed_events_fast": [(fast or {}).get(item) for item in items],
+                    "is_available": [item not in set(unavailable) for item in items],
+                },
+                {
+                    "item": pl.UInt32,
+                    "item_id": pl.String,
+                    "n_users": pl.Int64,
+                    "decayed_events_slow": pl.Float64,
+                    "decayed_events_fast": pl.Float64,
+                    "is_available": pl.Boolean,
+                },
+            ),
+            descriptions=pl.DataFrame(
+                {
+                    "item_id": items,
+                    "title": [(titles or {}).get(item, "") for item in items],
+                    "categories": [of_item.get(item, []) for item in items],
+                    "creators": [(creators or {}).get(item, []) for item in items],
+                },
+                {
+                    "item_id": pl.String,
+                    "title": pl.String,
+                    "categories": pl.List(pl.String),
+                    "creators": pl.List(pl.String),
+                },
+            ),
+            category_shares=sparse.csr_matrix(taste.reshape(len(users), len(names))),
+            categories=sparse.csr_matrix(has.reshape(len(items), len(names))),
+            covisited=sparse.csr_matrix(moves.reshape(len(items), len(items))),
+        )
+
+    return make

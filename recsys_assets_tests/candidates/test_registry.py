@@ -1,0 +1,46 @@
+"""Every source at the edges of what a history can be."""
+
+import numpy as np
+import pytest
+
+from recsys_assets.candidates.generate import generate_candidates
+from recsys_assets.candidates.registry import SOURCES
+
+
+def test_every_configured_source_exists_and_every_source_is_configured(tiny_home) -> None:
+    assert set(tiny_home.candidates.sources) == set(SOURCES)
+    assert len(tiny_home.candidates.sources) == len(SOURCES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "items_of",
+    [{}, {"u1": ["a"]}, {"u1": ["a", "b", "c"]}, {"u1": ["a"], "u2": ["a"], "u3": ["a"]}],
+    ids=["nobody", "one of each", "one user", "one item"],
+)
+@pytest.mark.parametrize("weight", [1.0, 0.0])
+def test_the_smallest_histories_give_finite_scores_and_nothing_to_offer(
+    make_history, make_catalogue, tiny_home, source, items_of, weight
+) -> None:
+    pairs = [(user, item) for user, items in items_of.items() for item in items]
+    history = make_history(
+        items_of, weights=dict.fromkeys(pairs, weight), not_liked=pairs if weight == 0 else [], serve=list(items_of)
+    )
+    catalogue = make_catalogue(history, n_users=dict.fromkeys(history.item_ids.tolist(), 1))
+    scorer = SOURCES[source](history, catalogue, tiny_home)
+    if items_of:
+        assert np.isfinite(scorer(history.users_to_serve)).all()
+    assert generate_candidates(history, catalogue, scorer, 100).is_empty()  # everything there is was consumed
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_scorer_scores_a_user_the_same_in_any_company(make_history, make_catalogue, tiny_home, source) -> None:
+    drawn = np.random.default_rng(8)
+    items_of = {f"u{user}": [f"i{item}" for item in drawn.permutation(9)[: drawn.integers(2, 6)]] for user in range(8)}
+    history = make_history(items_of, not_liked=[("u1", items_of["u1"][0])])
+    catalogue = make_catalogue(history, n_users={"i0": 2}, slow={"i0": 1.0}, fast={"i0": 1.0})
+    scorer = SOURCES[source](history, catalogue, tiny_home)
+    together = scorer(np.arange(8, dtype=np.int32))
+    alone = np.vstack([scorer(np.array([user], np.int32)) for user in range(8)])
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+    assert together.shape == history.shape
