@@ -13,6 +13,7 @@ PIP_INSTALL := $(PIP) install --no-deps --no-compile
 
 override RECSYS_HOME := $(abspath $(RECSYS_HOME))
 export RECSYS_HOME
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY               := passive# LightGBM's threads must not spin: measured 3.5 times slower on a shared core
 export OPENBLAS_NUM_THREADS          := 2# as the command line sets it: the same bits whichever way a build starts
 export DO_NOT_TRACK                  := 1

@@ -19,15 +19,15 @@ def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
     liked = history.liked
     if liked.nnz == 0:
         return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
-    model = AlternatingLeastSquares(
-        factors=min(settings.factors, *history.shape),
-        regularization=settings.regularization,
-        alpha=settings.alpha,
-        iterations=settings.iterations,
-        num_threads=config.threads,
-        random_state=config.seed,
-    )
     with threadpool_limits(1, "blas"):  # implicit's own threads do the work, BLAS threads beneath them get in the way
+        model = AlternatingLeastSquares(
+            factors=min(settings.factors, *history.shape),
+            regularization=settings.regularization,
+            alpha=settings.alpha,
+            iterations=settings.iterations,
+            num_threads=config.threads,
+            random_state=config.seed,
+        )
         model.fit(liked, show_progress=False)
     has_likes = np.diff(liked.indptr) > 0
 

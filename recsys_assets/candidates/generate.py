@@ -49,15 +49,20 @@ def _best_items(
     consumed = history.consumed[users].tocoo()
     scores[consumed.row, consumed.col] = 0
     scores[:, catalogue.unavailable] = 0
-    best = _positions_of_largest(scores, min(n, scores.shape[1]))
+    best = best_places(scores, n)
     best_scores = np.take_along_axis(scores, best, axis=1)
-    order = np.argsort(-best_scores, axis=1, kind="stable")
-    best, best_scores = np.take_along_axis(best, order, axis=1), np.take_along_axis(best_scores, order, axis=1)
     row, column = np.nonzero(best_scores > 0)
     return users[row], best[row, column], best_scores[row, column], column + 1
 
 
-def _positions_of_largest(scores: FloatArray, n: int) -> NDArray[np.int64]:
+def best_places(scores: FloatArray | NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Rows x min(n, columns): each row's places by falling score; ties go to the earlier place."""
+    best = _positions_of_largest(scores, min(n, scores.shape[1]))
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)
+
+
+def _positions_of_largest(scores: FloatArray | NDArray[np.float64], n: int) -> NDArray[np.int64]:
     """Rows x n, ascending: where each row's n largest scores are; of those that tie for the last place, the first."""
     last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
     chosen = scores > last

@@ -1,16 +1,15 @@
-"""candidates.*: one asset a source, and their union."""
+"""candidates.*: every source's lists, and their union."""
+
+from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
-from recsys_assets.candidates.catalogue import read_catalogue
-from recsys_assets.candidates.generate import generate_candidates
-from recsys_assets.candidates.history import read_cutoffs, read_history
+from recsys_assets.candidates.history import read_cutoffs
 from recsys_assets.candidates.merge import merge_candidates
 from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.write import write_candidates
 from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
-from recsys_assets.warehouse import replace_table
 
 INPUTS = [
     dg.AssetKey(["intermediate", "int_user_items"]),
@@ -26,30 +25,31 @@ OWN_INPUTS = {
 KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn"}}
 
 
-def _source_asset(source: str) -> dg.AssetsDefinition:
-    fit = SOURCES[source]
-
-    @dg.asset(
-        key=["candidates", source],
-        deps=INPUTS + OWN_INPUTS.get(source, []),
-        group_name="candidates",
-        owners=OWNERS,
-        kinds={"python", "duckdb"} | KINDS.get(source, set()),
-        description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
-        pool=POOL,
-    )
-    def candidates(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult:
-        with settings.warehouse("candidates") as (config, connection):
-            tables = []
-            for cutoff in read_cutoffs(connection):
-                history = read_history(connection, cutoff)
-                catalogue = read_catalogue(connection, history)
-                scorer = fit(history, catalogue, config)
-                tables.append(generate_candidates(history, catalogue, scorer, config.candidates.per_source))
-            replace_table(connection, f"candidates.{source}", pl.concat(tables))
-            return dg.MaterializeResult(metadata=describe_table(connection, f"candidates.{source}"))
-
-    return candidates
+@dg.multi_asset(
+    name="candidate_sources",
+    specs=[
+        dg.AssetSpec(
+            ["candidates", source],
+            deps=INPUTS + OWN_INPUTS.get(source, []),
+            group_name="candidates",
+            owners=OWNERS,
+            kinds={"python", "duckdb"} | KINDS.get(source, set()),
+            description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
+            skippable=True,
+        )
+        for source, fit in SOURCES.items()
+    ],
+    can_subset=True,
+    pool=POOL,
+)
+def candidate_sources(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.MaterializeResult]:
+    """Learn every selected source anew at every cutoff; one step for all, since they share what they read."""
+    with settings.warehouse("candidates") as (config, connection):
+        chosen = [source for source in SOURCES if dg.AssetKey(["candidates", source]) in context.selected_asset_keys]
+        write_candidates(connection, config, chosen, context.log.info)
+        for source in chosen:
+            table = f"candidates.{source}"
+            yield dg.MaterializeResult(asset_key=["candidates", source], metadata=describe_table(connection, table))
 
 
 @dg.asset(
@@ -61,11 +61,11 @@ def _source_asset(source: str) -> dg.AssetsDefinition:
     description="One row per cutoff, user and item that some source lists, with all sources' scores and ranks.",
     pool=POOL,
 )
-def merged(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult:
+def merged(settings: Settings) -> dg.MaterializeResult:
     """The union of the sources' lists."""
     with settings.warehouse("candidates") as (config, connection):
         merge_candidates(connection, config, read_cutoffs(connection))
         return dg.MaterializeResult(metadata=describe_table(connection, "candidates.merged"))
 
 
-candidate_assets = [*(_source_asset(source) for source in SOURCES), merged]
+candidate_assets = [candidate_sources, merged]

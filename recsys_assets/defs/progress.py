@@ -25,7 +25,7 @@ class ProgressHandler(logging.Handler):
         step = meta.get("step_key") or ""
         if event is None:
             if step and record.levelno >= logging.INFO:
-                message = str(meta.get("orig_message", record.getMessage())).splitlines()[0]
+                message = str(meta.get("orig_message", record.getMessage())).strip().splitlines()[0]
                 if not message.startswith(DBT_CHATTER):
                     self._say(f"    {message}")
             return

@@ -42,7 +42,8 @@ class RankingFrame:
     def take(self, rows: NDArray[np.bool_]) -> "RankingFrame":
         """The rows where `rows` is true; users left without any disappear."""
         counts = np.bincount(self.qid[rows], minlength=len(self.group))
-        return RankingFrame(self.keys.filter(pl.Series(rows)), self.features[rows], self.feature_names, counts[counts > 0])
+        group = counts[counts > 0]
+        return RankingFrame(self.keys.filter(pl.Series(rows)), self.features[rows], self.feature_names, group)
 
 
 def build_ranking_frame(
@@ -57,8 +58,9 @@ def build_ranking_frame(
 ) -> RankingFrame:
     """Candidates of a cutoff with the features of user, item, pair and sources.
 
-    A source's `rank_` feature is the logarithm of its rank (of twice its list's length where it does not list the item);
-    its `score_` feature is the score on a scale from 0 (not listed) over the list's last to 1, its first.
+    A source's `rank_` feature is the logarithm of its rank (of twice its list's length where it does not list the
+    item); its `score_` feature is the score on a scale from 0 (not listed) over 0.01 (the user's lowest) to 1 (her
+    highest, and an only one).
 
     Args:
         connection: of the warehouse.

@@ -45,13 +45,17 @@ def read_current_ranker(config: Config) -> tuple[str, Ranker | None]:
     """The version in use and its ranker; None where nothing could be trained.
 
     Raises:
-        RecsysError: nothing was trained yet.
+        RecsysError: nothing was trained yet, or the folder of the version in use is gone.
     """
     pointer = config.models_path / CURRENT_FILE
     if not pointer.exists():
         raise RecsysError(f"There is no model in {config.models_path} yet: run `recsys build` once.")
     version = json.loads(pointer.read_text("utf-8"))["model_version"]
     folder = config.models_path / version
+    if not (folder / DESCRIPTION_FILE).exists():
+        raise RecsysError(
+            f"The model {version} is no longer in {config.models_path}: run `recsys build` to train again."
+        )
     if not json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))["objectives"]:
         return version, None
     return version, load_ranker(folder)

@@ -46,7 +46,7 @@ class Ranker:
         return combine_parts(values, np.repeat(mean, group, axis=0), np.repeat(deviation, group, axis=0))
 
     def contributions(self, features: NDArray[np.float32], deviation: NDArray[np.float64]) -> dict[str, float]:
-        """What each feature adds to one row's score, relative to the model's average (LightGBM's pred_contrib, a SHAP value).
+        """What each feature adds to one row's score, relative to the model's average (SHAP values of LightGBM).
 
         Args:
             features: one row.
@@ -62,7 +62,7 @@ class Ranker:
         return total
 
     def gains(self) -> dict[str, float]:
-        """Feature -> its share of the boosters' total gain, averaged over them: objectives' gains are on different scales."""
+        """Feature -> its share of a booster's gain, averaged over boosters: their gains are on different scales."""
         total = np.zeros(len(self.feature_names))
         for booster in self.boosters.values():
             gain = np.asarray(booster.feature_importance("gain"), np.float64)
@@ -113,7 +113,7 @@ def user_scale(
 def combine_parts(
     values: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The score of each row from its parts and its user's scale (all rows x parts): the same bits wherever it is called."""
+    """The score of each row from its parts and its user's scale (all rows x parts): the same bits wherever called."""
     total = np.zeros(len(values))
     for part in range(values.shape[1]):
         total += (values[:, part] - mean[:, part]) / deviation[:, part]

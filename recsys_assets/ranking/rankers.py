@@ -1,4 +1,4 @@
-"""The rankers of one build: the one that validation judges, the one that the report judges, the one that is published."""
+"""The rankers of one build: the one that validation judges, the one that the report judges, the published one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class TrainedRankers:
     Attributes:
         ranker: for live scoring, trained on all labelled cutoffs; None where there was too little to learn from.
         plan: what the validation cutoff decided; None likewise.
-        lists: `cutoff` (validation, test), `user_id`, `item_id`, `score`, `rank`: the ranker's best items for every user
-            with labels, each list made by a ranker that saw only earlier cutoffs.
+        lists: `cutoff` (validation, test), `user_id`, `item_id`, `score`, `rank`: the ranker's best items for every
+            user with labels, each list made by a ranker that saw only earlier cutoffs.
         note: one sentence on what was done.
     """
 

@@ -14,12 +14,13 @@ from recsys_assets.warehouse import count_rows
 def write_recommendations(
     connection: duckdb.DuckDBPyConnection, config: Config, method: Method, lists: pl.DataFrame, scored_at: datetime
 ) -> int:
-    """Write the table from the lists of `build_lists`; returns its number of rows. Beside it,
-    `publishing.recommendation_features` keeps what each score of `for_you` was made from.
+    """Write the table from the lists of `build_lists`; returns its number of rows.
 
     One row per user, surface and rank. The evidence is the item among the user's last that co-visitation leads from to
-    the recommended one most strongly (for `because_you_liked`, the liked item the list is about); where there is none,
-    the reason names a creator or category that the user keeps coming back to, or says that the item is popular now.
+    the recommended one most strongly, a liked one where any does (for `because_you_liked`, the liked item the list is
+    about); where there is none, the reason names a creator or category that the user keeps coming back to, or says that
+    the item is popular now. Beside it, `publishing.recommendation_features` keeps what each score of `for_you` was made
+    from.
 
     Args:
         connection: of the warehouse, with the temporary tables of `create_pools`.
@@ -31,6 +32,7 @@ def write_recommendations(
     sources = ", ".join(
         f"CASE WHEN merged.rank_{source} IS NOT NULL THEN '{source}' END" for source in config.candidates.sources
     )
+    is_popular = "merged.rank_popular IS NOT NULL" if "popular" in config.candidates.sources else "false"
     connection.register("lists", lists)
     connection.execute(
         f"""
@@ -81,7 +83,7 @@ def write_recommendations(
                     WHEN merged.item_id IS NULL AND lists.surface = 'new_releases' THEN 'New and popular'
                     WHEN merged.item_id IS NULL THEN 'Popular now'
                     WHEN shared_category.category IS NOT NULL THEN 'You often choose ' || shared_category.category
-                    WHEN merged.rank_popular IS NOT NULL OR merged.n_sources = 1 THEN 'Popular now'
+                    WHEN {is_popular} OR merged.n_sources = 1 THEN 'Popular now'
                     ELSE 'Chosen by people with a taste like yours' END AS reason,
                evidence.item_id AS evidence_item_id,
                (SELECT as_of FROM intermediate.int_cutoffs WHERE cutoff = '{LIVE_CUTOFF}') AS as_of,

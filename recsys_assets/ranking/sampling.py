@@ -9,8 +9,10 @@ from recsys_assets.ranking.frame import RankingFrame
 
 
 def sample_training_rows(frames: Sequence[RankingFrame], max_rows: int, seed: int) -> list[RankingFrame]:
-    """Of each cutoff's frame: users with a label among their candidates, all of their relevant rows, and as many of the
-    others, drawn at one rate for all cutoffs, as `max_rows` in total allows.
+    """Of each cutoff's frame: the rows of users with a label among their candidates.
+
+    All of their relevant rows, and of the others, drawn at one rate for all cutoffs, about as many as `max_rows` in
+    total allows.
     """
     usable = [frame.take(_of_users_with_labels(frame)) for frame in frames]
     n_relevant = sum(int((frame.labels > 0).sum()) for frame in usable)

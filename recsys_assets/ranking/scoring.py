@@ -23,8 +23,8 @@ def score_live_candidates(
 
     - `scored_candidates`: one row per user and live candidate: `user_id`, `item_id`, `score`.
     - `scored_features`: one row per user and candidate that re-ranking can choose: `features` (float32, in the order of
-      the model's names), `part_means` and `part_deviations` (the user's scale of each part of the score), from which the
-      score can be computed again, to the last bit.
+      the model's names), `part_means` and `part_deviations` (the user's scale of each part of the score), from which
+      the score can be computed again, to the last bit.
 
     Users are taken in parts, so that memory does not grow with their number.
 
@@ -41,18 +41,17 @@ def score_live_candidates(
                 user_id VARCHAR, item_id VARCHAR, features FLOAT[], part_means DOUBLE[], part_deviations DOUBLE[]);
             """
         )
-        for part in range(n_parts if ranker else 0):
+        if ranker is None:
+            return 0
+        for part in range(n_parts):
             frame = build_ranking_frame(connection, config, LIVE_CUTOFF, part=part, n_parts=n_parts)
-            _score_part(connection, config, ranker, frame)
+            if len(frame.keys):
+                _score_part(connection, config, ranker, frame)
             say(f"scored {part + 1} of {n_parts} parts of {n_candidates:,} candidates")
     return count_rows(connection, "ranking.scored_candidates")
 
 
-def _score_part(
-    connection: duckdb.DuckDBPyConnection, config: Config, ranker: Ranker | None, frame: RankingFrame
-) -> None:
-    if ranker is None or not len(frame.keys):
-        return
+def _score_part(connection: duckdb.DuckDBPyConnection, config: Config, ranker: Ranker, frame: RankingFrame) -> None:
     values = ranker.part_values(frame.features)
     mean, deviation = (np.repeat(scale, frame.group, axis=0) for scale in user_scale(values, frame.group))
     scored = frame.keys.select("user_id", "item_id").with_columns(
@@ -65,9 +64,13 @@ def _score_part(
         .sort()
         .to_numpy()
     )
-    kept = scored[best].select("user_id", "item_id")
-    for name, rows in {"features": frame.features, "part_means": mean, "part_deviations": deviation}.items():
-        kept = kept.with_columns(pl.Series(name, rows[best]).arr.to_list())
+    kept = scored[best].select(
+        "user_id",
+        "item_id",
+        pl.Series("features", frame.features[best]).arr.to_list(),
+        pl.Series("part_means", mean[best]).arr.to_list(),
+        pl.Series("part_deviations", deviation[best]).arr.to_list(),
+    )
     for table, rows in {"scored_candidates": scored, "scored_features": kept}.items():
         connection.register("rows_to_add", rows)
         connection.execute(f"INSERT INTO ranking.{table} BY NAME SELECT * FROM rows_to_add")

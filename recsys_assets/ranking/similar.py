@@ -6,6 +6,7 @@ import polars as pl
 from scipy import sparse
 
 from recsys_assets.candidates.content import describe_items
+from recsys_assets.candidates.generate import best_places
 from recsys_assets.config import Config
 from recsys_assets.schema import LIVE_CUTOFF
 
@@ -35,7 +36,8 @@ def build_similar_items(connection: duckdb.DuckDBPyConnection, config: Config) -
         connection.sql(
             f"""
             SELECT item_id, neighbour_item_id, score / max(score) OVER (PARTITION BY item_id) AS score
-            FROM candidates.covisited_items WHERE cutoff = '{LIVE_CUTOFF}' ORDER BY item_id, neighbour_item_id
+            FROM candidates.covisited_items WHERE cutoff = '{LIVE_CUTOFF}' AND score > 0
+            ORDER BY item_id, neighbour_item_id
             """
         )
         .pl()
@@ -52,14 +54,16 @@ def build_similar_items(connection: duckdb.DuckDBPyConnection, config: Config) -
     length = min(config.rerank.list_length, max(n - 1, 0))
     block = max(1, CELLS_PER_BLOCK // max(n, 1))
     parts = [_best(covisited, vectors, available, start, min(start + block, n), length) for start in range(0, n, block)]
-    item, similar, score, rank = (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else [[]] * 4
+    item, similar, score, rank = (
+        np.concatenate([part[column] for part in parts] or [np.empty(0)]) for column in range(4)
+    )
     ids, titles = items["item_id"], items["title"]
     return pl.DataFrame(
         {
-            "item_id": ids[np.asarray(item, np.int64)],
+            "item_id": ids[item.astype(np.int64)],
             "rank": pl.Series(rank, dtype=pl.Int32),
-            "similar_item_id": ids[np.asarray(similar, np.int64)],
-            "title": titles[np.asarray(similar, np.int64)],
+            "similar_item_id": ids[similar.astype(np.int64)],
+            "title": titles[similar.astype(np.int64)],
             "score": pl.Series(score, dtype=pl.Float64),
         }
     )
@@ -77,7 +81,7 @@ def _best(
     scores = np.round(scores, 6)  # so that equal descriptions tie, and go by item_id
     scores[np.arange(end - start), np.arange(start, end)] = 0
     scores[:, ~available] = 0
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :length]
+    best = best_places(scores, length)
     best_scores = np.take_along_axis(scores, best, axis=1)
     row, column = np.nonzero(best_scores > 0)
     return start + row, best[row, column], best_scores[row, column], column + 1

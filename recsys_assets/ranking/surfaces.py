@@ -31,8 +31,8 @@ def build_lists(connection: duckdb.DuckDBPyConnection, config: Config, method: M
     """One row per known user, surface and rank (LIST_SCHEMA).
 
     `for_you`, `new_releases` and `discover` come from the method's scores of the user's candidates, `because_you_liked`
-    from what is similar to the item she liked last, `trending` from what is wanted now. `for_you` and `new_releases` are
-    filled up with popular items. Consumed and unavailable items are in none.
+    from what is similar to the item she liked last, `trending` from what is wanted now. `for_you` and `new_releases`
+    are filled up with popular items. Consumed and unavailable items are in none.
     """
     create_pools(connection, config, method)
     items = _describe(connection, config)
@@ -113,8 +113,10 @@ def _named(lists: pl.DataFrame, surface: str) -> pl.DataFrame:
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, lists: pl.DataFrame, pool: str, length: int) -> pl.DataFrame:
-    """Add the pool's best items to lists that are shorter than `length`; their scores lie below the list's own, from -1
-    down, since they were not scored for the user."""
+    """Add the pool's best items to lists that are shorter than `length`.
+
+    Their scores lie below the lists' own, from -1 down, since they were not scored for the user.
+    """
     connection.register("lists", lists)
     filled = connection.sql(
         f"""

@@ -31,9 +31,7 @@ class TrainingPlan:
     source_weights: dict[str, float]
 
 
-def train_with_validation(
-    rows: RankingFrame, validation: RankingFrame, config: Config
-) -> tuple[Ranker, TrainingPlan]:
+def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: Config) -> tuple[Ranker, TrainingPlan]:
     """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff."""
     boosters = {name: _train(name, rows, config, validation=validation) for name in OBJECTIVES}
     weights = choose_source_weights(rows)
@@ -111,7 +109,10 @@ def choose_source_weights(rows: RankingFrame) -> dict[str, float]:
 
 
 def mean_ndcg(scores: NDArray[np.float64], rows: RankingFrame, k: int) -> float:
-    """Mean binary NDCG@k over the users of a frame, ideal taken from the frame's own relevant rows; ties by row order."""
+    """Mean binary NDCG@k over the users of a frame who have relevant rows (0 without any); ties by row order.
+
+    The ideal is that of the frame's own relevant rows: what is not among the candidates lowers nothing here.
+    """
     qid = rows.qid
     order = np.lexsort((-scores, qid))
     starts = np.repeat(np.concatenate([[0], np.cumsum(rows.group)[:-1]]), rows.group)

@@ -7,6 +7,7 @@ import polars as pl
 from recsys_assets.config import Config
 from recsys_assets.ranking.frame import RankingFrame, build_ranking_frame
 from recsys_assets.ranking.sampling import sample_training_rows
+from recsys_assets.schema import LIVE_CUTOFF
 from recsys_assets.warehouse import replace_table
 
 FIRST_COLUMNS = ("cutoff", "qid", "user_id", "item_id", "relevance_label")
@@ -18,6 +19,7 @@ def build_training_frame(connection: duckdb.DuckDBPyConnection, config: Config, 
     Columns `cutoff`, `qid` (one number a cutoff and user, ascending and contiguous), `user_id`, `item_id`,
     `relevance_label`, then the features as float32. Empty where no user of these cutoffs has a label among candidates.
     """
+    cutoffs = cutoffs or [LIVE_CUTOFF]  # which has no labels: no rows, but the columns
     frames = [build_ranking_frame(connection, config, cutoff, learn_only=True) for cutoff in cutoffs]
     parts = sample_training_rows(frames, config.ranking.max_training_rows, config.seed)
     first_qid, tables = 0, []
@@ -40,20 +42,19 @@ def read_training_frame(connection: duckdb.DuckDBPyConnection, cutoffs: list[str
     """The stored rows of some cutoffs as one frame, each user of each cutoff a query of its own.
 
     Raises:
-        AssertionError: the rows of a query are not contiguous.
+        AssertionError: a `qid` stands for more than one user of one cutoff, or two of them for the same one.
     """
     table = connection.sql(
         "SELECT * FROM ranking.training_frame WHERE list_contains($cutoffs, cutoff) ORDER BY qid, item_id",
         params={"cutoffs": cutoffs},
     ).pl()
     names = tuple(name for name in table.columns if name not in FIRST_COLUMNS)
-    qid = table["qid"].to_numpy()
-    group = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(qid)) + 1, [len(qid)]])) if len(qid) else np.empty(0)
-    if (group == 0).any() or len(group) != table["qid"].n_unique():
-        raise AssertionError("Rows of one query are not contiguous.")
+    queries = table.group_by("cutoff", "qid", "user_id", maintain_order=True).len()
+    if queries["qid"].n_unique() != len(queries) or queries.n_unique(["cutoff", "user_id"]) != len(queries):
+        raise AssertionError("ranking.training_frame: a qid must stand for one user of one cutoff.")
     return RankingFrame(
         keys=table.select("user_id", "item_id", "relevance_label"),
         features=np.ascontiguousarray(table.select(names).to_numpy().astype(np.float32, copy=False)),
         feature_names=names,
-        group=group.astype(np.int64),
+        group=queries["len"].to_numpy().astype(np.int64),
     )

@@ -23,10 +23,6 @@ _COMPACT_DAY: Final = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 _TRUE: Final = "('true', 't', 'yes', 'y', 'on', '1', '1.0')"
 _FALSE: Final = "('false', 'f', 'no', 'n', 'off', '0', '0.0')"
 
-# Told by their text: DuckDB 2.0.1 answers isnan and isfinite from a Parquet file's minimum and maximum, which NaN is not in.
-_NAN: Final = "('nan', '-nan')"
-_INFINITE: Final = "('inf', '-inf')"
-
 PROBLEMS: Final[dict[Kind, str]] = {
     Kind.ID: "an id",
     Kind.TEXT: "a text",
@@ -101,7 +97,7 @@ def trimmed(text: str) -> str:
 def given_sql(raw: str, family: Family, kind: Kind) -> str:
     """The value as text, NULL if there is none."""
     if family is Family.FLOAT:
-        return f"CASE WHEN {raw}::VARCHAR NOT IN {_NAN} THEN {raw}::VARCHAR END"
+        return f"CASE WHEN NOT isnan({raw}) THEN {raw}::VARCHAR END"
     if family is Family.JSON:
         text = trimmed(f"({raw}->>'$')")
     elif family is Family.BYTES:
@@ -113,11 +109,6 @@ def given_sql(raw: str, family: Family, kind: Kind) -> str:
     if kind in (Kind.NUMBER, Kind.PROBABILITY, Kind.POSITION):
         return f"CASE WHEN lower({text}) <> 'nan' THEN {text} END"
     return text
-
-
-def finite_json_sql(raw: str) -> str:
-    """A number of the float family as JSON; NULL for NaN and infinities, which JSON does not have."""
-    return f"CASE WHEN {raw}::VARCHAR NOT IN {_NAN} AND {raw}::VARCHAR NOT IN {_INFINITE} THEN to_json({raw}) END"
 
 
 def typed_sql(raw: str, given: str, family: Family, kind: Kind) -> str:
@@ -158,7 +149,7 @@ def kept_sql(typed: str, kind: Kind) -> str:
 
 def _text(raw: str, given: str, family: Family, kind: Kind) -> str:
     if family in (Family.FLOAT, Family.DECIMAL):
-        return f"CASE WHEN {given} NOT IN {_INFINITE} THEN {_number_text(given)} END"
+        return f"CASE WHEN isfinite({raw}::DOUBLE) THEN {_number_text(given)} END"
     if family is Family.UNTYPED and kind is not Kind.TEXT:
         return rf"CASE WHEN regexp_full_match({given}, '-?(0|[1-9]\d*)\.0') THEN {given}[:-3] ELSE {given} END"
     if family is Family.JSON:

@@ -10,7 +10,7 @@ from recsys_assets.errors import RecsysError
 
 # "Deer Hunter, The (Jagd, Die)" is how a card index sorts; people say "The Deer Hunter".
 _ARTICLES: Final = "The|An?|Les?|La|L'|El|L[ao]s|Il|Lo|I|Der|Die|Das|Un|Une|Det|Den"
-_SORTED_TITLE: Final = rf"^(?<name>[^(]+?), (?<article>{_ARTICLES})(?<rest> \(.*)?$"
+_SORTED_TITLE: Final = rf"^(?<name>.+?), (?<article>{_ARTICLES})(?<rest> \(.*)?$"
 _NO_GENRES: Final = "(no genres listed)"
 
 
@@ -60,7 +60,7 @@ def read_movielens() -> dict[str, pl.DataFrame]:
         .select(
             item_id=pl.col("movieId").cast(pl.String),
             title=_clean_title(pl.col("title")),
-            categories=pl.col("genres").str.split("|").list.set_difference([_NO_GENRES]),
+            categories=pl.col("genres").str.split("|").list.eval(pl.element().filter(pl.element() != _NO_GENRES)),
             released_at=pl.datetime(pl.col("year").cast(pl.Int32), 1, 1),
         )
     )

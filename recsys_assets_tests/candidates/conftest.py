@@ -27,7 +27,7 @@ CatalogueMaker = Callable[..., Catalogue]
 
 @pytest.fixture
 def make_history() -> HistoryMaker:
-    """A history from each user's items, oldest first; every pair weighs 1, is liked and is consumed unless said otherwise."""
+    """A history from each user's items, oldest first; every pair weighs 1, is liked and consumed unless said."""
 
     def make(
         items_of: Mapping[str, Sequence[str]],

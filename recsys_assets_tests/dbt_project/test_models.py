@@ -42,7 +42,8 @@ def test_one_event_of_an_item_without_metadata(empty_warehouse: Config, build_mo
         assert count_rows(connection, "intermediate.int_labels") == 0
         assert count_rows(connection, "candidates.covisited_items") == 0
         assert connection.execute(
-            "SELECT category, item_id, score, rank FROM candidates.popular_items WHERE cutoff = 'live' AND variant = 'fast'"
+            """SELECT category, item_id, score, rank FROM candidates.popular_items
+            WHERE cutoff = 'live' AND variant = 'fast'"""
         ).fetchall() == [(None, "i", 1.0, 1)]
         assert connection.execute(
             """SELECT is_seen, times_seen, days_since_seen, category_affinity, price_distance, n_similar_items

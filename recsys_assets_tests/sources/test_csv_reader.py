@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from recsys_assets.errors import RecsysError
 from recsys_assets.sources import csv_reader
 from recsys_assets_tests.sources.conftest import Shop
 
@@ -22,6 +23,12 @@ def test_the_delimiter_is_found_by_the_header(shop: Shop, delimiter: str) -> Non
     assert shop.query("SELECT user_id, item_id, attributes FROM raw.events") == [("u1", "i1", '{"price":"1"}')]
 
 
+def test_an_unknown_delimiter_shows_as_missing_columns(shop: Shop) -> None:
+    shop.write("events.csv", f"user_id:item_id:ts\nu1:i1:{DAY}\n")
+    with pytest.raises(RecsysError, match=r"user_id, item_id, ts \(it has: user_id:item_id:ts\)"):
+        shop.load()
+
+
 def test_lists_may_be_separated_by_a_bar_in_a_comma_file(shop: Shop) -> None:
     shop.write("items.csv", "item_id,categories\ni1,a|b\n")
     shop.load()
@@ -31,9 +38,7 @@ def test_lists_may_be_separated_by_a_bar_in_a_comma_file(shop: Shop) -> None:
 def test_headers_may_have_a_bom_capitals_and_blanks(shop: Shop) -> None:
     shop.write("events.csv", f"\ufeffUser ID, ITEM_ID ,Ts,Country Name\nu1,i1,{DAY},NO\n")
     shop.load()
-    assert shop.query("SELECT user_id, item_id, attributes FROM raw.events") == [
-        ("u1", "i1", '{"Country Name":"NO"}')
-    ]
+    assert shop.query("SELECT user_id, item_id, attributes FROM raw.events") == [("u1", "i1", '{"Country Name":"NO"}')]
 
 
 def test_windows_and_old_mac_line_ends(shop: Shop) -> None:
@@ -99,7 +104,10 @@ def test_a_quote_that_seems_to_close_an_earlier_one_does_not_swallow_the_lines_b
 def test_a_stray_quote_in_a_quoted_field_is_refused(shop: Shop) -> None:
     shop.write("items.csv", 'item_id,title\ni1,"a "big" one"\ni2,"a ""big"" one"\ni3,12" vinyl\n')
     shop.load()
-    assert shop.query("SELECT item_id, title FROM raw.items ORDER BY line") == [("i2", 'a "big" one'), ("i3", '12" vinyl')]
+    assert shop.query("SELECT item_id, title FROM raw.items ORDER BY line") == [
+        ("i2", 'a "big" one'),
+        ("i3", '12" vinyl'),
+    ]
     assert shop.rejected() == [(2, "a quote inside a quoted field is not doubled")]
 
 

@@ -70,7 +70,12 @@ def test_types_of_json_are_minded(shop: Shop) -> None:
     event = {"user_id": "u1", "item_id": "i1", "ts": "2024-01-01"}
     shop.write_jsonl(
         "events.jsonl",
-        [event | {"user_id": 7, "item_id": 8.0}, event | {"user_id": [1]}, event | {"item_id": {"a": 1}}, event | {"value": True}],
+        [
+            event | {"user_id": 7, "item_id": 8.0},
+            event | {"user_id": [1]},
+            event | {"item_id": {"a": 1}},
+            event | {"value": True},
+        ],
     )
     shop.load()
     assert shop.query("SELECT user_id, item_id FROM raw.events") == [("7", "8")]
@@ -82,7 +87,9 @@ def test_types_of_json_are_minded(shop: Shop) -> None:
 
 
 def test_deep_nesting_does_no_harm(shop: Shop) -> None:
-    shop.write("users.jsonl", '{"user_id": "u1"}\n' + "[" * 200_000 + "\n" + '{"user_id": "u3", "x": ' + "[" * 5000 + "\n")
+    shop.write(
+        "users.jsonl", '{"user_id": "u1"}\n' + "[" * 200_000 + "\n" + '{"user_id": "u3", "x": ' + "[" * 5000 + "\n"
+    )
     shop.load()
     assert shop.query("SELECT user_id FROM raw.users") == [("u1",)]
     assert shop.rejected() == [(2, "the line is not valid JSON"), (3, "the line is not valid JSON")]

@@ -1,0 +1,87 @@
+"""The ranker: what a score is made of, and that it survives being stored."""
+
+import numpy as np
+import pytest
+
+from recsys_assets.ranking.ranker import Ranker, combine_parts, fuse_sources, load_ranker, user_scale
+
+
+def test_stored_and_loaded_it_gives_the_same_bits(ranker, learnable_frame, tmp_path) -> None:
+    frame = learnable_frame(3)
+    ranker.save(tmp_path / "model")
+    loaded = load_ranker(tmp_path / "model")
+    assert loaded.score(frame.features, frame.group).tobytes() == ranker.score(frame.features, frame.group).tobytes()
+    assert (loaded.feature_names, loaded.source_weights) == (ranker.feature_names, ranker.source_weights)
+    assert loaded.part_names == ranker.part_names == ("lambdarank", "rank_xendcg", "binary", "sources")
+    loaded.save(tmp_path / "again")
+    for path in (tmp_path / "model").iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_row_scores_the_same_alone_on_its_users_scale(ranker, learnable_frame) -> None:
+    frame = learnable_frame(3)
+    mean, deviation = user_scale(ranker.part_values(frame.features), frame.group)
+    scores = ranker.score(frame.features, frame.group)
+    for row in (0, 7, 599):
+        user = frame.qid[row]
+        alone = ranker.part_values(frame.features[row : row + 1])
+        again = combine_parts(alone, mean[user : user + 1], deviation[user : user + 1])
+        assert again.tobytes() == scores[row : row + 1].tobytes()
+
+
+def test_users_do_not_touch_each_other(ranker, learnable_frame) -> None:
+    frame = learnable_frame(3)
+    alone = ranker.score(frame.features[:10], frame.group[:1])
+    assert alone == pytest.approx(ranker.score(frame.features, frame.group)[:10], abs=1e-12)
+
+
+def test_contributions_add_up_to_the_difference_of_two_rows_of_a_user(ranker, learnable_frame) -> None:
+    frame = learnable_frame(3)
+    scores = ranker.score(frame.features, frame.group)
+    _, deviation = user_scale(ranker.part_values(frame.features), frame.group)
+    for user in range(5):
+        first, other = 10 * user, 10 * user + 6
+        sums = [sum(ranker.contributions(frame.features[row], deviation[user]).values()) for row in (first, other)]
+        assert sums[0] - sums[1] == pytest.approx(scores[first] - scores[other], abs=1e-6)
+    assert list(ranker.contributions(frame.features[0], deviation[0])) == list(ranker.feature_names)
+
+
+def test_user_scale_by_hand() -> None:
+    values = np.array([[1.0, 5.0], [3.0, 5.0], [10.0, 0.0]])
+    mean, deviation = user_scale(values, np.array([2, 1]))
+    assert mean.tolist() == [[2, 5], [10, 0]]
+    assert deviation.tolist() == [[1, 1], [1, 1]]  # 1 where a part is the same for all of the user's rows
+    repeated = (np.repeat(scale, [2, 1], axis=0) for scale in (mean, deviation))
+    assert combine_parts(values, *repeated).tolist() == [-1, 1, 0]
+
+
+def test_user_scale_of_nobody() -> None:
+    mean, deviation = user_scale(np.empty((0, 4)), np.empty(0, np.int64))
+    assert mean.shape == deviation.shape == (0, 4)
+
+
+def test_nothing_to_score_gives_no_scores(ranker) -> None:
+    assert ranker.score(np.empty((0, 3), np.float32), np.empty(0, np.int64)).shape == (0,)
+
+
+def test_fuse_sources_by_hand() -> None:
+    features = np.array([[0.5, 9.0, 1.0], [0.25, 9.0, 0.0]], np.float32)
+    names = ("score_a", "age", "score_b")
+    assert fuse_sources(features, names, {"score_a": 2.0, "score_b": 0.25}).tolist() == [1.25, 0.5]
+    assert fuse_sources(features, names, {"score_a": 0.0, "score_b": 0.0}).tolist() == [0, 0]
+
+
+def test_without_boosters_the_weighted_sources_alone_decide() -> None:
+    ranker = Ranker(("score_a",), {}, {"score_a": 1.0})
+    assert ranker.score(np.array([[1.0], [3.0]], np.float32), np.array([2])).tolist() == [-1, 1]
+
+
+def test_importance_adds_up(ranker) -> None:
+    gains, splits = ranker.gains(), ranker.splits()
+    assert sum(gains.values()) == pytest.approx(1)
+    assert max(gains, key=gains.__getitem__) == "score_popular"  # what the labels follow
+    assert sum(splits.values()) == sum(
+        tree["num_leaves"] - 1
+        for booster in ranker.boosters.values()
+        for tree in booster.dump_model(num_iteration=booster.best_iteration)["tree_info"]
+    )
