@@ -1,5 +1,6 @@
 """The dbt project, alone in its module so that its manifest can be prepared without loading any asset."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dagster_dbt import DbtProject
 from recsys_assets.config import PROJECT_ROOT, Config
 from recsys_assets.errors import RecsysError
 
+DBT_SECTIONS = {"event_types", "ratings", "split", "features", "candidates"}
 DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))  # this environment's, whatever PATH says
 recsys_project = DbtProject(project_dir=PROJECT_ROOT / "dbt_project")
 recsys_project.prepare_if_dev()  # in `dagster dev`; elsewhere `prepare_manifest` does it
@@ -28,13 +30,19 @@ def prepare_manifest(config: Config) -> None:
     folder = str(recsys_project.project_dir)
     export_dbt_environment(config)
     parsed = subprocess.run(
-        [DBT_EXECUTABLE, "parse", "-q", "--project-dir", folder, "--profiles-dir", folder],
+        # with the variables of the builds, or each of those would parse the whole project again
+        [DBT_EXECUTABLE, "parse", "-q", "--project-dir", folder, "--profiles-dir", folder, "--vars", dbt_variables(config)],
         capture_output=True,
         text=True,
         check=False,
     )
     if parsed.returncode:
         raise RecsysError(f"dbt cannot parse dbt_project: {' '.join((parsed.stdout + parsed.stderr).split())}")
+
+
+def dbt_variables(config: Config) -> str:
+    """The part of the configuration that the models read, as `--vars` takes it."""
+    return json.dumps(config.model_dump(mode="json", include=DBT_SECTIONS))
 
 
 def export_dbt_environment(config: Config) -> None:

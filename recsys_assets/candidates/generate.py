@@ -55,14 +55,14 @@ def _best_items(
     return users[row], best[row, column], best_scores[row, column], column + 1
 
 
-def best_places(scores: FloatArray | NDArray[np.float64], n: int) -> NDArray[np.int64]:
+def best_places(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     """Rows x min(n, columns): each row's places by falling score; ties go to the earlier place."""
     best = _positions_of_largest(scores, min(n, scores.shape[1]))
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
     return np.take_along_axis(best, order, axis=1)
 
 
-def _positions_of_largest(scores: FloatArray | NDArray[np.float64], n: int) -> NDArray[np.int64]:
+def _positions_of_largest(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     """Rows x n, ascending: where each row's n largest scores are; of those that tie for the last place, the first."""
     last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
     chosen = scores > last

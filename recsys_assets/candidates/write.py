@@ -18,7 +18,7 @@ SHORTEST_LIST = 30
 def write_candidates(
     connection: duckdb.DuckDBPyConnection, config: Config, sources: Sequence[str], say: Callable[[str], None]
 ) -> None:
-    """Replace the tables of `sources`, each one row per cutoff, user and item: `score` (the source's own scale), `rank`.
+    """Replace the tables of `sources`: one row per cutoff, user and item, `score` (the source's own scale) and `rank`.
 
     A history is read once and learnt from by every source; each cutoff is learnt anew, so that no source sees labels.
     """
@@ -43,8 +43,11 @@ def write_candidates(
 
 
 def choose_list_length(connection: duckdb.DuckDBPyConnection, config: Config) -> int:
-    """How many items a source lists for a user: `per_source`, or fewer where so many users would exceed `max_rows` in all,
-    but at least SHORTEST_LIST. One length for all cutoffs, or the ranker would learn from other lists than it scores."""
+    """How many items a source lists for a user.
+
+    `per_source`, or fewer where all users' lists would exceed `max_rows`, but not below SHORTEST_LIST for that. One
+    length for all cutoffs, or the ranker would learn from other lists than it scores.
+    """
     n_users = count_rows(connection, f"intermediate.int_user_cutoffs WHERE cutoff = '{LIVE_CUTOFF}'")
     affordable = config.candidates.max_rows // max(1, n_users * len(config.candidates.sources))
     return min(config.candidates.per_source, max(SHORTEST_LIST, affordable))

@@ -1,6 +1,5 @@
 """staging, intermediate, features and the SQL part of candidates: the dbt project."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,10 +8,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from recsys_assets.config import Config
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
-from recsys_assets.project import export_dbt_environment, recsys_project
+from recsys_assets.project import dbt_variables, export_dbt_environment, recsys_project
 
 AFTER_CANDIDATES = "tag:after_candidates"
-DBT_SECTIONS = {"event_types", "ratings", "split", "features", "candidates"}
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -58,8 +56,7 @@ def pair_features(context: dg.AssetExecutionContext, dbt: DbtCliResource, settin
 
 def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config) -> Iterator[Any]:
     export_dbt_environment(config)
-    variables = config.model_dump(mode="json", include=DBT_SECTIONS)
-    command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    command = ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_variables(config)]
     yield from dbt.cli(command, context=context).stream().fetch_row_counts().fetch_column_metadata()
 
 

@@ -54,7 +54,7 @@ class Ranker:
         """
         total = dict.fromkeys(self.feature_names, 0.0)
         for booster, scale in zip(self.boosters.values(), deviation, strict=False):
-            shares = np.asarray(booster.predict(features.reshape(1, -1), pred_contrib=True))[0, :-1]
+            shares = np.asarray(booster.predict(features.reshape(1, -1), pred_contrib=True, num_threads=1))[0, :-1]
             for name, share in zip(self.feature_names, shares, strict=True):
                 total[name] += float(share / scale)
         for name, weight in self.source_weights.items():

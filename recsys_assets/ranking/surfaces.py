@@ -148,21 +148,23 @@ def _because_you_liked(length: int) -> str:
             QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY last_recency_rank, item_id) = 1
         )
         SELECT evidence.user_id, similars.similar_item_id AS item_id, similars.score,
-               row_number() OVER (PARTITION BY evidence.user_id ORDER BY similars.rank) AS rank
+               row_number() OVER best_first AS rank
         FROM evidence JOIN publishing.similar_items AS similars USING (item_id)
         ANTI JOIN consumed ON consumed.user_id = evidence.user_id AND consumed.item_id = similars.similar_item_id
-        QUALIFY rank <= {length}
+        WINDOW best_first AS (PARTITION BY evidence.user_id ORDER BY similars.rank)
+        QUALIFY row_number() OVER best_first <= {length}
     """
 
 
 def _trending(length: int) -> str:
     return f"""
         SELECT users.user_id, trending.item_id, trending.score,
-               row_number() OVER (PARTITION BY users.user_id ORDER BY trending.rank) AS rank
+               row_number() OVER best_first AS rank
         FROM known_users AS users
         CROSS JOIN (SELECT * FROM publishing.trending_items WHERE category IS NULL) AS trending
         ANTI JOIN consumed ON consumed.user_id = users.user_id AND consumed.item_id = trending.item_id
-        QUALIFY rank <= {length}
+        WINDOW best_first AS (PARTITION BY users.user_id ORDER BY trending.rank)
+        QUALIFY row_number() OVER best_first <= {length} -- not `rank`, which is that of the table, with consumed items
     """
 
 

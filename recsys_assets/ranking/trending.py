@@ -19,14 +19,14 @@ def write_trending_items(connection: duckdb.DuckDBPyConnection, config: Config) 
         f"""
         CREATE OR REPLACE TABLE publishing.trending_items AS
         SELECT popular.category,
-               row_number() OVER (
-                   PARTITION BY popular.category ORDER BY popular.score DESC, popular.item_id
-               )::INTEGER AS rank,
+               (row_number() OVER best_first)::INTEGER AS rank,
                popular.item_id, items.title, popular.score
         FROM candidates.popular_items AS popular
         LEFT JOIN staging.stg_raw__items AS items USING (item_id)
         WHERE popular.cutoff = '{LIVE_CUTOFF}' AND popular.variant = 'fast' AND coalesce(items.available, true)
-        QUALIFY rank <= CASE WHEN popular.category IS NULL THEN {OVERALL_LENGTH} ELSE {config.rerank.list_length} END
+        WINDOW best_first AS (PARTITION BY popular.category ORDER BY popular.score DESC, popular.item_id)
+        QUALIFY row_number() OVER best_first -- not `rank`, which is that of the table, with unavailable items
+            <= CASE WHEN popular.category IS NULL THEN {OVERALL_LENGTH} ELSE {config.rerank.list_length} END
         ORDER BY popular.category NULLS FIRST, rank
         """
     )

@@ -1,7 +1,8 @@
-"""Histories and catalogues made by hand, without a warehouse."""
+"""Histories and catalogues made by hand, and a small warehouse."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -123,3 +124,44 @@ def make_catalogue() -> CatalogueMaker:
         )
 
     return make
+
+
+@pytest.fixture
+def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Two users and three items at `test` and `live`: few rows, each there for a reason."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            CREATE SCHEMA intermediate; CREATE SCHEMA features; CREATE SCHEMA candidates; CREATE SCHEMA staging;
+            CREATE TABLE intermediate.int_cutoffs AS FROM (VALUES
+                ('live', 'live', 4), ('test', 'test', 3), ('train_2', 'training', 2), ('train_1', 'training', 1)
+            ) AS rows(cutoff, role, cutoff_number);
+            CREATE TABLE intermediate.int_user_items AS SELECT * REPLACE (weight::DOUBLE AS weight) FROM (VALUES
+                ('live', 'u2', 'b', 0.3, false, false, 2, 1, 0),
+                ('live', 'u2', 'a', 1.0, true, true, 1, 3, 2),
+                ('live', 'u1', 'c', 1.0, true, true, 1, 1, 1),
+                ('test', 'u2', 'a', 1.0, true, true, 1, 1, 0),
+                ('test', 'u1', 'a', 1.0, true, true, 1, 1, 1)
+            ) AS rows(cutoff, user_id, item_id, weight, is_liked, is_consumed, n_events, last_recency_rank,
+                      last_event_age);
+            CREATE TABLE intermediate.int_user_cutoffs AS FROM (VALUES
+                ('live', 'u1'), ('live', 'u2'), ('test', 'u1'), ('test', 'u2')) AS rows(cutoff, user_id);
+            CREATE TABLE intermediate.int_labels AS FROM (VALUES
+                ('test', 'u2', 'b'), ('test', 'u2', 'c')) AS rows(cutoff, user_id, item_id);
+            CREATE TABLE features.item_features AS FROM (VALUES
+                ('live', 'c', 1, 0.5, 0.25), ('live', 'a', 1, 1.5, 1.25), ('test', 'a', 2, 2.5, 2.25)
+            ) AS rows(cutoff, item_id, n_users, decayed_events_slow, decayed_events_fast);
+            CREATE TABLE features.user_category_shares AS FROM (VALUES
+                ('live', 'u2', 'film', 0.75), ('live', 'u2', 'book', 0.25), ('live', 'u1', 'gone', 1.0),
+                ('test', 'u2', 'film', 1.0)) AS rows(cutoff, user_id, category, share);
+            CREATE TABLE candidates.covisited_items AS FROM (VALUES
+                ('live', 'a', 'b', 2.0), ('live', 'b', 'a', 1.0), ('live', 'a', 'elsewhere', 9.0),
+                ('test', 'a', 'a', 7.0)
+            ) AS rows(cutoff, item_id, neighbour_item_id, score);
+            CREATE TABLE staging.stg_raw__items AS FROM (VALUES
+                ('a', 'Ape', ['film', 'book', 'film'], ['Ann'], false), ('b', NULL, [], [], true),
+                ('never seen', 'X', ['odd'], [], true)
+            ) AS rows(item_id, title, categories, creators, available);
+            """
+        )
+        yield connection

@@ -55,9 +55,9 @@ def test_sums_reciprocal_ranks_and_keeps_every_sources_word(warehouse) -> None:
         ("live", "u2", "a", fused(1), 1, 9.0, 1, None, None),
         ("test", "u1", "z", fused(1), 1, 9.0, 1, None, None),
     ]
-    assert [name for name, *_ in warehouse.execute("DESCRIBE candidates.merged").fetchall()] == [
-        "cutoff", "user_id", "item_id", "rrf_score", "n_sources", "score_popular", "rank_popular", "score_als", "rank_als",
-    ]  # fmt: skip
+    names = [name for name, *_ in warehouse.execute("DESCRIBE candidates.merged").fetchall()]
+    assert names[:5] == ["cutoff", "user_id", "item_id", "rrf_score", "n_sources"]
+    assert names[5:] == ["score_popular", "rank_popular", "score_als", "rank_als"]
 
 
 def test_only_the_cutoffs_asked_for_are_merged_and_a_second_time_replaces_the_first(warehouse) -> None:

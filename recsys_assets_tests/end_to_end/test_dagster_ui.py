@@ -61,12 +61,6 @@ class Ui:
         self.page.goto(self.url + path)
         return self.page
 
-    def open_every_group(self) -> None:
-        """Spread the layers of the global graph out into their assets, with the UI's own key."""
-        expect(self.page.get_by_role("img", name="unfold_more")).to_have_count(len(A_TABLE_OF_EACH_LAYER))
-        self.page.keyboard.press("Alt+KeyE")
-        expect(self.page).to_have_url(re.compile("expanded="))
-
     def keep_picture(self, name: str) -> None:
         if folder := os.environ.get("RECSYS_SCREENSHOTS"):
             self.page.wait_for_timeout(2000)  # the graph glides into place
@@ -90,7 +84,7 @@ def new_ui(tmp_path_factory: pytest.TempPathFactory, tiny_world: Path, browser_p
         expect.set_options(timeout=PAGE_SECONDS * 1000)
 
         def open_window() -> Ui:
-            page = browser.new_context(viewport={"width": 1800, "height": 1000}).new_page()
+            page = browser.new_context(viewport={"width": 1800, "height": 1400}).new_page()
             page.set_default_timeout(PAGE_SECONDS * 1000)
             return Ui(page, url, home)
 
@@ -168,14 +162,23 @@ def test_graph_shows_every_layer_as_a_group(ui: Ui) -> None:
     page = ui.open("/asset-groups")
     for layer in A_TABLE_OF_EACH_LAYER:
         expect(page.get_by_role("button", name=layer).first).to_be_visible()
-    ui.open_every_group()
+    expect(page.get_by_role("img", name="unfold_more")).to_have_count(len(A_TABLE_OF_EACH_LAYER))
     ui.keep_picture("graph")
+    page.keyboard.press("Alt+KeyE")  # the UI's own key for opening all groups
+    expect(page).to_have_url(re.compile("expanded="))
+    page.reload()  # which fits the graph into the window
+    expect(page.get_by_text("int_history", exact=True).last).to_be_visible()
+    ui.keep_picture("graph-open")
 
 
+@pytest.mark.usefixtures("materialized")
 @pytest.mark.parametrize(("layer", "table"), A_TABLE_OF_EACH_LAYER.items(), ids=A_TABLE_OF_EACH_LAYER.keys())
-def test_layer_has_a_lineage_page_of_its_own(ui: Ui, layer: str, table: str) -> None:
-    page = ui.open(f"/locations/recsys_assets/asset-groups/{layer}/lineage")
-    expect(page.get_by_text(table, exact=True).last).to_be_visible()
+def test_layer_lists_its_tables_as_materialized(ui: Ui, layer: str, table: str) -> None:
+    page = ui.open(f"/locations/recsys_assets/asset-groups/{layer}/list")
+    expect(page.get_by_role("link", name=f"{layer} / {table}").first).to_be_visible()
+    expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
+    expect(page.get_by_text(re.compile("Never materialized|Failed"))).to_have_count(0)
+    ui.open(f"/locations/recsys_assets/asset-groups/{layer}/lineage")
     ui.keep_picture(f"layer-{layer}")
 
 
@@ -209,18 +212,9 @@ def test_published_table_shows_rows_checks_and_freshness(ui: Ui) -> None:
 
 
 @pytest.mark.usefixtures("materialized")
-def test_checks_page_says_that_no_feature_knows_the_future(ui: Ui) -> None:
-    page = ui.open("/assets/features/user_item_features?view=checks")
-    page.get_by_text("no_future_features").first.click()
-    expect(page.get_by_text("Passed", exact=True).first).to_be_visible()
+def test_checks_page_says_what_the_gate_decided(ui: Ui) -> None:
+    page = ui.open("/assets/publishing/recommendations?view=checks")
+    page.get_by_text("gate_passed").first.click()
+    for word in ("Passed", "decision", "method"):
+        expect(page.get_by_text(word, exact=True).first).to_be_visible()
     ui.keep_picture("checks")
-
-
-@pytest.mark.usefixtures("materialized")
-def test_publishing_layer_is_materialized(ui: Ui) -> None:
-    page = ui.open("/locations/recsys_assets/asset-groups/publishing/lineage")
-    expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
-    expect(page.get_by_text("Never materialized")).to_have_count(0)
-    ui.open("/asset-groups")
-    ui.open_every_group()
-    ui.keep_picture("graph-materialized")

@@ -1,6 +1,7 @@
 """A small warehouse with candidates of four cutoffs, and ranking frames without one."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -15,7 +16,7 @@ from recsys_assets.warehouse import replace_table
 
 CUTOFFS = ("train_1", "validation", "test", "live")
 SOURCES = ("popular", "als")
-N_USERS, N_ITEMS = 24, 10
+N_USERS, N_ITEMS = 32, 10
 FrameMaker = Callable[..., RankingFrame]
 
 
@@ -23,6 +24,7 @@ FrameMaker = Callable[..., RankingFrame]
 def quick_settings() -> dict[str, str]:
     """Two sources and a handful of trees."""
     return {
+        "RECSYS__THREADS": "1",
         "RECSYS__CANDIDATES__SOURCES": "[popular, als]",
         "RECSYS__RANKING__MAX_TREES": "6",
         "RECSYS__RANKING__EARLY_STOPPING_TREES": "3",
@@ -83,7 +85,7 @@ def ranker(learnable_frame, quick_settings) -> Ranker:
 
 @pytest.fixture
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    """24 users and 10 items at four cutoffs: all are candidates, the label follows the score of `als`."""
+    """32 users and 10 items at four cutoffs: all are candidates, the label follows the score of `als`."""
     drawn = np.random.default_rng(5)
     keys = [
         (cutoff, f"u{user:02}", f"i{item}") for cutoff in CUTOFFS for user in range(N_USERS) for item in range(N_ITEMS)
@@ -137,4 +139,12 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
             "features.user_item_features",
             merged.select("cutoff", "user_id", "item_id", affinity=pl.col("score_als") * 2),
         )
+        yield connection
+
+
+@pytest.fixture
+def shop() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse of `shop.sql`: few rows, each there for a reason."""
+    with duckdb.connect() as connection:
+        connection.execute((Path(__file__).parent / "shop.sql").read_text(encoding="utf-8"))
         yield connection

@@ -18,16 +18,16 @@ def test_lists_of_validation_and_test_by_rank(warehouse, quick_config) -> None:
     assert trained.ranker is not None
     assert trained.note.startswith("Trained on ")
     lists = trained.lists
-    assert lists.group_by("cutoff").len().sort("cutoff").rows() == [("test", 24 * 4), ("validation", 24 * 4)]
+    assert lists.group_by("cutoff").len().sort("cutoff").rows() == [("test", 32 * 4), ("validation", 32 * 4)]
     assert lists.select("cutoff", "user_id", "item_id").is_unique().all()
-    assert lists.group_by("cutoff", "user_id").agg(pl.col("rank"))["rank"].to_list() == [[1, 2, 3, 4]] * 48
+    assert lists.group_by("cutoff", "user_id").agg(pl.col("rank"))["rank"].to_list() == [[1, 2, 3, 4]] * 64
     falling = lists.select(pl.col("score").diff().over("cutoff", "user_id").max()).item()
     assert falling <= 0
 
 
 def test_no_list_depends_on_labels_of_its_own_cutoff_or_later_ones(warehouse, quick_config) -> None:
     before = train(warehouse, quick_config).lists
-    warehouse.execute("UPDATE intermediate.int_labels SET item_id = 'i1' WHERE cutoff = 'test' AND item_id = 'i0'")
+    warehouse.execute("UPDATE intermediate.int_labels SET relevance_label = 3 WHERE cutoff = 'test' AND item_id > 'i4'")
     warehouse.execute("DELETE FROM intermediate.int_labels WHERE cutoff = 'test' AND user_id < 'u05'")
     assert train(warehouse, quick_config).lists.equals(before)
 

@@ -5,6 +5,7 @@ from math import log
 
 import duckdb
 import numpy as np
+import polars as pl
 import pytest
 
 from recsys_assets.config import Config, load_config
@@ -92,13 +93,14 @@ def test_parts_and_single_users_have_the_same_rows_to_the_bit(warehouse, quick_c
     parts = [build_ranking_frame(warehouse, quick_config, "test", part=part, n_parts=3) for part in range(3)]
     assert sum(len(part.keys) for part in parts) == len(whole.keys)
     assert min(len(part.keys) for part in parts) > 0
-    alone = [
-        build_ranking_frame(warehouse, quick_config, "test", user_id=user) for user in whole.keys["user_id"].unique()
-    ]
-    for cut in (parts, alone):
-        row = {(user, item): rows.features[n] for rows in cut for n, (user, item, _) in enumerate(rows.keys.rows())}
-        again = np.vstack([row[user, item] for user, item, _ in whole.keys.rows()])
-        assert again.tobytes() == whole.features.tobytes()
+    row = {(user, item): rows.features[n] for rows in parts for n, (user, item, _) in enumerate(rows.keys.rows())}
+    again = np.vstack([row[user, item] for user, item, _ in whole.keys.rows()])
+    assert again.tobytes() == whole.features.tobytes()
+    for user in ("u00", "u17"):
+        alone = build_ranking_frame(warehouse, quick_config, "test", user_id=user)
+        rows = (whole.keys["user_id"] == user).to_numpy()
+        assert alone.keys.equals(whole.keys.filter(pl.Series(rows)))
+        assert alone.features.tobytes() == whole.features[rows].tobytes()
 
 
 def test_take_keeps_rows_and_drops_users_without_any(make_frame) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -91,7 +91,7 @@ def test_equal_scores_are_no_trouble(diversity) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("overrides", "expected"),
     [
         ({}, 20),
         ({"RECSYS__RERANK__DIVERSITY": "0.1"}, 100),
@@ -99,8 +99,8 @@ def test_equal_scores_are_no_trouble(diversity) -> None:
         ({"RECSYS__RERANK__DIVERSITY": "0.1", "RECSYS__RERANK__LIST_LENGTH": "150"}, 150),
     ],
 )
-def test_pool_holds_all_that_a_list_can_come_from(settings, expected) -> None:
-    rules = load_config(settings).rerank
+def test_pool_holds_all_that_a_list_can_come_from(overrides, expected) -> None:
+    rules = load_config(overrides).rerank
     assert pool_size(rules) == expected
     items = described({f"i{n:03}": n % 3 for n in range(200)})
     rows = scored([("u1", f"i{n:03}", -float(n)) for n in range(200)])
@@ -113,6 +113,7 @@ ITEMS = {f"i{number}": number % 3 - 1 for number in range(8)}
 VECTORS = [[np.cos(number), np.sin(number)] for number in range(8)]
 
 
+@settings(max_examples=50)
 @given(
     scores=st.dictionaries(
         st.tuples(st.sampled_from(["u1", "u2", "u3"]), st.sampled_from(list(ITEMS))), st.integers(-3, 3), min_size=1

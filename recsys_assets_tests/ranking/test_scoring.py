@@ -25,7 +25,7 @@ def stored(connection, table: str) -> list[tuple]:
 
 
 def test_every_live_candidate_has_the_rankers_score(warehouse, quick_config, live_ranker) -> None:
-    assert score_live_candidates(warehouse, quick_config, live_ranker, lambda line: None) == 240
+    assert score_live_candidates(warehouse, quick_config, live_ranker, lambda line: None) == 320
     frame = build_ranking_frame(warehouse, quick_config, "live")
     scores = live_ranker.score(frame.features, frame.group)
     assert stored(warehouse, "scored_candidates") == [
@@ -38,18 +38,18 @@ def test_parts_give_the_same_rows_and_a_part_without_users_none(
 ) -> None:
     score_live_candidates(warehouse, quick_config, live_ranker, lambda line: None)
     at_once = {table: stored(warehouse, table) for table in ("scored_candidates", "scored_features")}
-    monkeypatch.setattr(scoring, "ROWS_PER_PART", 7)  # more parts than users
+    monkeypatch.setattr(scoring, "ROWS_PER_PART", 12)  # more parts than users
     lines: list[str] = []
     score_live_candidates(warehouse, quick_config, live_ranker, lines.append)
     assert {table: stored(warehouse, table) for table in at_once} == at_once
-    assert lines[-1] == "scored 35 of 35 parts of 240 candidates"
+    assert lines[-1] == "scored 27 of 27 parts of 320 candidates"
 
 
 def test_the_best_scores_can_be_made_again_to_the_bit(warehouse, quick_config, live_ranker) -> None:
     score_live_candidates(warehouse, quick_config, live_ranker, lambda line: None)
     score_of = {(user, item): score for user, item, score in stored(warehouse, "scored_candidates")}
     kept = stored(warehouse, "scored_features")
-    assert len(kept) == 24 * 4  # by score alone, a list of four comes from the best four
+    assert len(kept) == 32 * 4  # by score alone, a list of four comes from the best four
     for user, item, features, mean, deviation in kept:
         values = live_ranker.part_values(np.array([features], np.float32))
         assert combine_parts(values, np.array([mean]), np.array([deviation]))[0] == score_of[user, item]

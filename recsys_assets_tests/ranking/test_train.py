@@ -19,7 +19,7 @@ def test_the_same_rows_and_seed_give_the_same_text(learnable_frame, quick_settin
     config = load_config(quick_settings)
     models = [
         train_with_validation(learnable_frame(1), learnable_frame(2), used)
-        for used in (config, config, config.model_copy(update={"threads": 1}))
+        for used in (config, config, config.model_copy(update={"threads": 2}))
     ]
     assert texts(models[0][0]) == texts(models[1][0]) == texts(models[2][0])
     assert models[0][1] == models[1][1] == models[2][1]

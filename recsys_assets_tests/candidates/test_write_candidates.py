@@ -1,0 +1,65 @@
+"""Every source's table at every cutoff, and how long the lists are."""
+
+import duckdb
+import pytest
+
+from recsys_assets.candidates import write
+from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.write import choose_list_length, write_candidates
+from recsys_assets.config import load_config
+
+
+def stored(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple]:
+    return connection.execute(f"SELECT * FROM candidates.{source} ORDER BY cutoff, user_id, rank").fetchall()
+
+
+def test_chosen_sources_at_every_cutoff(small_warehouse, tiny_home) -> None:
+    lines: list[str] = []
+    write_candidates(small_warehouse, tiny_home, ["popular", "covisited", "repeat"], lines.append)
+    # live: a is not available, u2 may see b again, b has no features; at test there is but a, which u2 has had
+    assert stored(small_warehouse, "popular") == [("live", "u2", "c", 1.0, 1)]
+    # u2 likes a, which leads to b; u1's c leads nowhere
+    assert stored(small_warehouse, "covisited") == [("live", "u2", "b", pytest.approx(2 * 2 ** (-2 / 20)), 1)]
+    assert stored(small_warehouse, "repeat") == [("live", "u2", "b", pytest.approx(0.3), 1)]
+    assert "live: popular lists 1 candidates for 2 users" in lines
+    assert len(lines) == 4 * 3
+
+
+def test_every_source_runs_and_a_second_run_replaces_the_first(small_warehouse, tiny_home) -> None:
+    for _ in range(2):
+        write_candidates(small_warehouse, tiny_home, list(SOURCES), lambda line: None)
+    listed = {source: stored(small_warehouse, source) for source in SOURCES}
+    consumed_or_unavailable = {("u1", "c"), ("u1", "a"), ("u2", "a")}
+    for rows in listed.values():
+        assert not consumed_or_unavailable & {(user, item) for cutoff, user, item, *_ in rows if cutoff == "live"}
+        assert len(rows) == len({row[:3] for row in rows})
+
+
+def test_a_source_that_fails_leaves_all_tables_as_they_were(small_warehouse, tiny_home, monkeypatch) -> None:
+    write_candidates(small_warehouse, tiny_home, ["popular"], lambda line: None)
+    before = stored(small_warehouse, "popular")
+
+    def fail(*_) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(write.SOURCES, "als", fail)
+    with pytest.raises(MemoryError):
+        write_candidates(small_warehouse, tiny_home, ["popular", "als"], lambda line: None)
+    assert stored(small_warehouse, "popular") == before
+
+
+@pytest.mark.parametrize(
+    ("max_rows", "per_source", "expected"),
+    [
+        (1_000_000, 100, 100),
+        (2 * 12 * 70, 100, 70),  # two users at live, twelve sources
+        (2 * 12 * 70 - 1, 100, 69),
+        (1, 100, 30),  # never shorter than 30 for want of room ...
+        (1, 5, 5),  # ... but as short as it was asked for
+    ],
+)
+def test_list_length(small_warehouse, max_rows, per_source, expected) -> None:
+    config = load_config(
+        {"RECSYS__CANDIDATES__MAX_ROWS": str(max_rows), "RECSYS__CANDIDATES__PER_SOURCE": str(per_source)}
+    )
+    assert choose_list_length(small_warehouse, config) == expected
