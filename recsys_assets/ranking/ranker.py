@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DESCRIPTION_FILE = "ranker.json"
+ROWS_WORTH_THREADS = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Ranker:
 
     def part_values(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Rows x parts: each part's raw value, before it is put on the user's scale."""
-        values = [booster.predict(features, raw_score=True, num_threads=1) for booster in self.boosters.values()]
+        threads = 1 if len(features) < ROWS_WORTH_THREADS else 0  # 0: all there are; a row's value does not depend on it
+        values = [booster.predict(features, raw_score=True, num_threads=threads) for booster in self.boosters.values()]
         return np.column_stack([*values, fuse_sources(features, self.feature_names, self.source_weights)])
 
     def score(self, features: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -48,8 +48,11 @@ def refit(rows: RankingFrame, plan: TrainingPlan, config: Config) -> Ranker:
 
 
 def _train_all(config: Config, train: Callable[[str], lgb.Booster]) -> dict[str, lgb.Booster]:
-    """One thread an objective: two threads within one booster are only 1.3 times faster, and several times slower than
-    one where they share a core with something else."""
+    """One thread an objective.
+
+    Two threads within one booster are only 1.3 times faster, and several times slower than one where they share a core
+    with something else.
+    """
     with ThreadPoolExecutor(config.threads) as pool:
         return dict(zip(OBJECTIVES, pool.map(train, OBJECTIVES), strict=True))
 

@@ -11,8 +11,7 @@ from recsys_assets.ranking.train import OBJECTIVES, choose_source_weights, mean_
 
 
 def texts(ranker: Ranker) -> dict[str, str]:
-    """The trees, without the parameters behind them, among which is the number of threads."""
-    return {name: booster.model_to_string().split("\nparameters:")[0] for name, booster in ranker.boosters.items()}
+    return {name: booster.model_to_string() for name, booster in ranker.boosters.items()}
 
 
 def test_the_same_rows_and_seed_give_the_same_text(learnable_frame, quick_settings) -> None:
