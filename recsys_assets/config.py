@@ -210,7 +210,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             override = {key: override}
         settings = _merge(settings, override)
     if "home" in settings:
-        raise RecsysError("Configuration: 'home' is no key of a file; set the environment variable RECSYS_HOME instead.")
+        raise RecsysError(
+            "Configuration: 'home' is no key of a file; set the environment variable RECSYS_HOME instead."
+        )
     settings["home"] = Path(environ.get("RECSYS_HOME") or PROJECT_ROOT / "data").resolve()
     try:
         return Config(**settings)

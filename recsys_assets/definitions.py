@@ -19,7 +19,10 @@ defs = dg.Definitions(
     assets=[raw_tables, *warehouse_assets, *candidate_assets, *ranking_assets, *evaluation_assets, *publishing_assets],
     asset_checks=asset_checks,
     jobs=jobs,
-    resources={"settings": Settings(), "dbt": DbtCliResource(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE)},
-    executor=dg.in_process_executor,  # a process a step costs 3 to 4 s each, and they would wait for one warehouse anyway
+    resources={
+        "settings": Settings(),
+        "dbt": DbtCliResource(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE),
+    },
+    executor=dg.in_process_executor,  # a process a step costs 3 to 4 s, and waits for one warehouse anyway
     loggers={"console": dg.colored_console_logger, "progress": progress_logger},
 )

@@ -31,7 +31,17 @@ def prepare_manifest(config: Config) -> None:
     export_dbt_environment(config)
     parsed = subprocess.run(
         # with the variables of the builds, or each of those would parse the whole project again
-        [DBT_EXECUTABLE, "parse", "-q", "--project-dir", folder, "--profiles-dir", folder, "--vars", dbt_variables(config)],
+        [
+            DBT_EXECUTABLE,
+            "parse",
+            "-q",
+            "--project-dir",
+            folder,
+            "--profiles-dir",
+            folder,
+            "--vars",
+            dbt_variables(config),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -54,5 +64,9 @@ def export_dbt_environment(config: Config) -> None:
 
 def _project_files() -> list[Path]:
     folder = Path(recsys_project.project_dir)
-    return [folder / "dbt_project.yml", *(folder / "models").rglob("*"), *(folder / "macros").rglob("*"),
-            *(folder / "tests").rglob("*")]
+    return [
+        folder / "dbt_project.yml",
+        *(folder / "models").rglob("*"),
+        *(folder / "macros").rglob("*"),
+        *(folder / "tests").rglob("*"),
+    ]

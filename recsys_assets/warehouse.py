@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
@@ -44,6 +45,7 @@ def open_warehouse(
         connection.execute(f"SET threads = {config.threads}")
         connection.execute("SET memory_limit = ?", [config.warehouse.memory_limit])
         connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET enable_progress_bar = false")
         yield connection
     finally:
         connection.close()
@@ -63,13 +65,21 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def replace_table(connection: duckdb.DuckDBPyConnection, table: str, frame: Any) -> int:
     """Write `frame` (polars or arrow) as `schema.table`, in one step; returns its number of rows."""
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.split('.')[0]}")
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.partition('.')[0]}")
     connection.register("frame_to_write", frame)
     try:
         connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM frame_to_write")
     finally:
         connection.unregister("frame_to_write")
     return count_rows(connection, table)
+
+
+def read_frame(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any] | None = None
+) -> pl.DataFrame:
+    """The rows of a query."""
+    frame: pl.DataFrame = connection.sql(query, params=parameters or {}).pl()
+    return frame
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -41,10 +41,11 @@ def rejected_share_below_limit(settings: Settings) -> dg.AssetCheckResult:
 )
 def candidate_recall_above_best_source(settings: Settings) -> dg.AssetCheckResult:
     """First-stage recall in union against each source's, at the sources' length."""
-    with settings.warehouse() as (config, connection):
+    with settings.warehouse() as (_, connection):
         ((union, best),) = connection.execute(
             """
-            SELECT coalesce(max(recall) FILTER (source = 'union'), 0), coalesce(max(recall) FILTER (source <> 'union'), 0)
+            SELECT coalesce(max(recall) FILTER (source = 'union'), 0),
+                   coalesce(max(recall) FILTER (source <> 'union'), 0)
             FROM evaluation.candidate_report
             """
         ).fetchall()
@@ -56,22 +57,20 @@ def candidate_recall_above_best_source(settings: Settings) -> dg.AssetCheckResul
 @dg.asset_check(
     asset=CHECKED_BEFORE_PUBLISHING,
     blocking=True,
-    description="The published method is the best on validation, and every list keeps the rules; else nothing is published.",
+    description="The method is the best on validation, and every list keeps the rules; else nothing is published.",
 )
 def gate_passed(settings: Settings) -> dg.AssetCheckResult:
     """The gate before the bundle."""
     with settings.warehouse() as (config, connection):
         verdict = judge(connection, config)
-    return dg.AssetCheckResult(
-        passed=verdict.passed, metadata={"decision": verdict.decision, "method": verdict.method}
-    )
+    return dg.AssetCheckResult(passed=verdict.passed, metadata={"decision": verdict.decision, "method": verdict.method})
 
 
 @dg.asset_check(
     asset=dg.AssetKey(["features", "user_item_features"]),
     description=(
-        "Scrambling everything after the validation cutoff changes no history, feature or candidate of it. Rebuilds that "
-        "cutoff in a folder of its own, so it is off unless evaluation.prove_no_leak is true."
+        "Scrambling everything after the validation cutoff changes no history, feature or candidate of it. Rebuilds "
+        "that cutoff in a folder of its own, so it is off unless evaluation.prove_no_leak is true."
     ),
 )
 def no_future_features(context: dg.AssetCheckExecutionContext, settings: Settings) -> dg.AssetCheckResult:

@@ -79,7 +79,11 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
         )
         fallback = read_fallback(lists, labels)
         context.log.info(choice.reason)
-        replace_table(connection, "evaluation.method_choice", pl.DataFrame([vars(choice) | {"fallback": fallback}], METHOD_CHOICE_SCHEMA))
+        replace_table(
+            connection,
+            "evaluation.method_choice",
+            pl.DataFrame([vars(choice) | {"fallback": fallback}], METHOD_CHOICE_SCHEMA),
+        )
         metadata = {name: value for name, value in vars(choice).items() if value is not None}
         return dg.MaterializeResult(metadata=describe_table(connection, "evaluation.method_choice") | metadata)
 
@@ -90,7 +94,7 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
     group_name="evaluation",
     owners=OWNERS,
     kinds={"python", "polars"},
-    description="One row per model, metric and k at the test cutoff, which no choice was tuned on, with 95 % intervals.",
+    description="One row per model, metric and k at the test cutoff, on which no choice was tuned, with intervals.",
     pool=POOL,
 )
 def model_report(settings: Settings) -> dg.MaterializeResult:

@@ -7,7 +7,6 @@ import time
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
-
 DBT_CHATTER = ("A dbt subsetted", "Copying", "Running dbt command", "Finished dbt command", "Your dbt project")
 
 
@@ -46,7 +45,7 @@ class ProgressHandler(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
 
-@dg.logger(description="A line a step with its time, for the command line.")
+@dg.logger({}, description="A line a step with its time, for the command line.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """The logger that `recsys build` and `recsys refresh` use."""
     logger = logging.Logger("recsys.progress", logging.DEBUG)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from recsys_assets.errors import RecsysError
 from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
+from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.bundle import publish_bundle
 from recsys_assets.publishing.gate import judge, read_method
 from recsys_assets.publishing.manifest import describe_build

@@ -28,7 +28,7 @@ FEATURES = [
     group_name="ranking",
     owners=OWNERS,
     kinds={"python", "polars", "duckdb"},
-    description="One row per labelled cutoff, user and sampled candidate: label and features that the ranker learns from.",
+    description="One row per labelled cutoff, user and sampled candidate: its label and its features.",
     pool=POOL,
 )
 def training_frame(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult:

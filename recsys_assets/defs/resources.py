@@ -13,7 +13,7 @@ POOL = "duckdb_warehouse"
 OWNERS = ["team:recsys"]
 
 
-class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Settings(dg.ConfigurableResource):
     """The configuration, read when a run starts and not on import."""
 
     def config(self) -> Config:

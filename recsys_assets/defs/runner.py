@@ -81,7 +81,7 @@ def _fail_dead_runs(instance: dg.DagsterInstance) -> None:
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
         if run.remote_job_origin is None:
             instance.report_run_failed(run, "The process of this run was killed; the next run takes up its work.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id) if run.remote_job_origin is None else None
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _explain(result: dg.ExecuteInProcessResult) -> str:
@@ -93,9 +93,10 @@ def _explain(result: dg.ExecuteInProcessResult) -> str:
             message = " ".join(error.message.split()) if error else "unknown reason"
             return f"Step {event.step_key} failed: {message.removeprefix('recsys_assets.errors.RecsysError: ')}"
     for event in result.all_events:
-        if event.is_asset_check_evaluation and not event.asset_check_evaluation_data.passed:
-            check = event.asset_check_evaluation_data
-            return f"Check {check.check_name} did not pass, so nothing was published: {check.metadata}"
+        check = event.event_specific_data
+        if isinstance(check, dg.AssetCheckEvaluation) and check.blocking and not check.passed:
+            found = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+            return f"Check {check.check_name} did not pass, so nothing was published: {found}"
     return "The run failed before its first step."
 
 

@@ -4,32 +4,35 @@ import duckdb
 import polars as pl
 
 from recsys_assets.evaluation.metrics import per_user_metrics, relevant_items
+from recsys_assets.warehouse import read_frame
 
 POPULARITY_SOURCES = ("popular", "popular_decayed_slow", "popular_decayed_fast")
 
 
 def read_popularity(connection: duckdb.DuckDBPyConnection, cutoff: str) -> tuple[pl.DataFrame, int]:
     """`item_id`, `n_users` for every item of a cutoff's history, and the number of users in it."""
-    popularity = connection.sql(
+    popularity = read_frame(
+        connection,
         "SELECT item_id, n_users FROM features.item_features WHERE cutoff = $cutoff ORDER BY item_id",
-        params={"cutoff": cutoff},
-    ).pl()
+        {"cutoff": cutoff},
+    )
     return popularity, len(read_user_history(connection, cutoff))
 
 
 def read_user_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> pl.DataFrame:
     """`user_id`, `n_history_events` for every user of a cutoff."""
-    return connection.sql(
+    return read_frame(
+        connection,
         """
         SELECT user_id, n_history_events FROM intermediate.int_user_cutoffs WHERE cutoff = $cutoff ORDER BY user_id
         """,
-        params={"cutoff": cutoff},
-    ).pl()
+        {"cutoff": cutoff},
+    )
 
 
 def read_descriptions(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """`item_id`, `categories`, `creators`."""
-    return connection.sql("SELECT item_id, categories, creators FROM staging.stg_raw__items ORDER BY item_id").pl()
+    return read_frame(connection, "SELECT item_id, categories, creators FROM staging.stg_raw__items ORDER BY item_id")
 
 
 def read_split(connection: duckdb.DuckDBPyConnection) -> str:
@@ -41,14 +44,15 @@ def read_split(connection: duckdb.DuckDBPyConnection) -> str:
 def read_source_lists(connection: duckdb.DuckDBPyConnection, table: str, cutoff: str) -> pl.DataFrame:
     """One candidate table at one cutoff: `user_id`, `item_id`, and `rank` (`rrf_score` for `merged`)."""
     order = "rrf_score" if table == "merged" else "rank"
-    return connection.sql(
+    return read_frame(
+        connection,
         f"SELECT user_id, item_id, {order} FROM candidates.{table} WHERE cutoff = $cutoff ORDER BY user_id, item_id",
-        params={"cutoff": cutoff},
-    ).pl()
+        {"cutoff": cutoff},
+    )
 
 
 def read_fallback(lists: pl.DataFrame, labels: pl.DataFrame) -> str:
-    """The popularity source that is best on these labels, for users of whom nothing is known; `popular` without labels."""
+    """The popularity source that is best on these labels (`popular` without any), for users of whom nothing is known."""
     if relevant_items(labels).is_empty():
         return POPULARITY_SOURCES[0]
     ndcg = {

@@ -80,6 +80,4 @@ def _keep_shared_users(original: Path, scrambled: Path, cutoff: str) -> None:
             raise RecsysError(f"No user has candidates at '{cutoff}' in both worlds, so nothing can be proven with it.")
         for database in ("original", "scrambled"):
             for table in ABOUT_CANDIDATES:
-                connection.execute(
-                    f"DELETE FROM {database}.{table} WHERE user_id NOT IN (SELECT user_id FROM shared)"
-                )
+                connection.execute(f"DELETE FROM {database}.{table} WHERE user_id NOT IN (SELECT user_id FROM shared)")

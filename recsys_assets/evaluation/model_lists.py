@@ -5,7 +5,7 @@ import polars as pl
 
 from recsys_assets.config import Config
 from recsys_assets.schema import RANKER, RRF
-from recsys_assets.warehouse import count_rows
+from recsys_assets.warehouse import count_rows, read_frame
 
 JUDGED_CUTOFFS = ("validation", "test")
 
@@ -13,8 +13,8 @@ JUDGED_CUTOFFS = ("validation", "test")
 def write_model_lists(connection: duckdb.DuckDBPyConnection, config: Config) -> int:
     """Write the table; returns its number of rows.
 
-    One row per model, cutoff, user and rank: the first `list_length` items of the ranker, of the sources' reciprocal rank
-    fusion (`rrf`), and of every single source, for every user with labels. The sources are the baselines.
+    One row per model, cutoff, user and rank: the first `list_length` items of the ranker, of the sources' reciprocal
+    rank fusion (`rrf`), and of every single source, for every user with labels. The sources are the baselines.
     """
     length = config.rerank.list_length
     judged = ", ".join(f"'{cutoff}'" for cutoff in JUDGED_CUTOFFS)
@@ -44,18 +44,20 @@ def write_model_lists(connection: duckdb.DuckDBPyConnection, config: Config) -> 
 
 def read_model_lists(connection: duckdb.DuckDBPyConnection, cutoff: str) -> pl.DataFrame:
     """The lists of one cutoff: `model`, `user_id`, `item_id`, `rank`."""
-    return connection.sql(
+    return read_frame(
+        connection,
         "SELECT model, user_id, item_id, rank FROM evaluation.model_lists WHERE cutoff = $cutoff ORDER BY ALL",
-        params={"cutoff": cutoff},
-    ).pl()
+        {"cutoff": cutoff},
+    )
 
 
 def read_labels(connection: duckdb.DuckDBPyConnection, cutoff: str) -> pl.DataFrame:
     """The labels of one cutoff: `user_id`, `item_id`, `relevance_label`."""
-    return connection.sql(
+    return read_frame(
+        connection,
         """
         SELECT user_id, item_id, relevance_label FROM intermediate.int_labels WHERE cutoff = $cutoff
         ORDER BY user_id, item_id
         """,
-        params={"cutoff": cutoff},
-    ).pl()
+        {"cutoff": cutoff},
+    )

@@ -37,7 +37,8 @@ class Ranker:
 
     def part_values(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Rows x parts: each part's raw value, before it is put on the user's scale."""
-        threads = 1 if len(features) < ROWS_WORTH_THREADS else 0  # 0: all there are; a row's value does not depend on it
+        # 0: all threads there are; a row's value does not depend on it
+        threads = 1 if len(features) < ROWS_WORTH_THREADS else 0
         values = [booster.predict(features, raw_score=True, num_threads=threads) for booster in self.boosters.values()]
         return np.column_stack([*values, fuse_sources(features, self.feature_names, self.source_weights)])
 

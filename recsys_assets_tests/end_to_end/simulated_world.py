@@ -10,7 +10,7 @@ CATEGORIES = ("shoes", "bags", "coats", "hats", "books", "games")
 
 
 def write_simulated_world(folder: Path, seed: int = 7) -> Path:
-    """Write events.csv (about 4,500 views, carts, purchases and returns), items.csv and users.csv; returns the folder."""
+    """Write events.csv (about 4,500 events), items.csv and users.csv; returns the folder."""
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     category = np.arange(N_ITEMS) % len(CATEGORIES)
