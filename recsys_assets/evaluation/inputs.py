@@ -52,7 +52,7 @@ def read_source_lists(connection: duckdb.DuckDBPyConnection, table: str, cutoff:
 
 
 def read_fallback(lists: pl.DataFrame, labels: pl.DataFrame) -> str:
-    """The popularity source that is best on these labels (`popular` without any), for users of whom nothing is known."""
+    """The popularity source that is best on these labels (`popular` without any), for unknown users."""
     if relevant_items(labels).is_empty():
         return POPULARITY_SOURCES[0]
     ndcg = {
