@@ -21,7 +21,7 @@ export DAGSTER_DISABLE_TELEMETRY     := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test check lint-sql lock clean
+.PHONY: help setup setup-dev demo dev test test-slow check lint-sql lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -38,8 +38,11 @@ dev: $(RUN_READY) ## the Dagster UI at port 3000, with the project loaded
 	@mkdir -p "$(RECSYS_HOME)/dagster" && cp dagster.yaml "$(RECSYS_HOME)/dagster/dagster.yaml"
 	cd "$(RECSYS_HOME)/dagster" && DAGSTER_HOME="$$PWD" "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml"
 
-test: $(DEV_READY) ## every test, slow ones too; PYTEST="-k words" chooses
-	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST)
+test: $(DEV_READY) ## the tests, the whole graph once among them; PYTEST="-k words" chooses
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-slow: $(DEV_READY) ## the slow tests: browser, kills, the graph twice, the leak proof, dbt unit tests, real data
+	$(BIN)/python -m pytest -m slow $(PYTEST)
 
 check: $(DEV_READY) ## format, lint, types, layers, SQL, dbt, Dagster definitions
 	$(BIN)/ruff format --check .
