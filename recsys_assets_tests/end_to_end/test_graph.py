@@ -21,7 +21,7 @@ from recsys_assets.serving.trace import trace_recommendation
 from recsys_assets_tests.end_to_end.simulated_world import write_simulated_world
 
 RECSYS = str(Path(sys.executable).with_name("recsys"))
-NOT_COMPARED = {"build_id", "scored_at", "created_at"}
+NOT_COMPARED = {"build_id", "scored_at", "created_at", "git_sha"}
 
 
 def recsys(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
