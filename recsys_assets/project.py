@@ -14,9 +14,8 @@ from recsys_assets.errors import RecsysError
 DBT_SECTIONS = {"event_types", "ratings", "split", "features", "candidates"}
 DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))  # this environment's, whatever PATH says
 recsys_project = DbtProject(project_dir=PROJECT_ROOT / "dbt_project")
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)  # it looks for dbt there
+# dagster-dbt looks for dbt on PATH, which does not hold it unless the environment was activated
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 recsys_project.prepare_if_dev()  # in `dagster dev`; elsewhere `prepare_manifest` does it
 
 
