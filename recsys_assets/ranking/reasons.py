@@ -10,6 +10,8 @@ from recsys_assets.ranking.surfaces import Method
 from recsys_assets.schema import FOR_YOU, LIVE_CUTOFF, RANKER
 from recsys_assets.warehouse import count_rows
 
+USERS_PER_PART = 15_000
+
 
 def write_recommendations(
     connection: duckdb.DuckDBPyConnection, config: Config, method: Method, lists: pl.DataFrame, scored_at: datetime
@@ -33,10 +35,7 @@ def write_recommendations(
         f"CASE WHEN merged.rank_{source} IS NOT NULL THEN '{source}' END" for source in config.candidates.sources
     )
     is_popular = "merged.rank_popular IS NOT NULL" if "popular" in config.candidates.sources else "false"
-    connection.register("lists", lists)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TABLE publishing.recommendations AS
+    query = f"""
         WITH recent AS (
             SELECT user_id, item_id, last_recency_rank, is_liked FROM intermediate.int_user_items
             WHERE cutoff = '{LIVE_CUTOFF}' AND NOT is_disliked AND weight > 0
@@ -89,7 +88,10 @@ def write_recommendations(
                (SELECT as_of FROM intermediate.int_cutoffs WHERE cutoff = '{LIVE_CUTOFF}') AS as_of,
                CAST($scored_at AS TIMESTAMP) AS scored_at
         FROM lists
-        LEFT JOIN (SELECT * FROM candidates.merged WHERE cutoff = '{LIVE_CUTOFF}') AS merged USING (user_id, item_id)
+        LEFT JOIN (
+            SELECT * FROM candidates.merged
+            WHERE cutoff = '{LIVE_CUTOFF}' AND user_id BETWEEN $first_user AND $last_user
+        ) AS merged USING (user_id, item_id)
         LEFT JOIN linked USING (user_id, item_id)
         LEFT JOIN last_liked USING (user_id)
         LEFT JOIN shared_creator USING (user_id, item_id)
@@ -104,10 +106,14 @@ def write_recommendations(
             WHEN 'because_you_liked' THEN last_liked.evidence_item_id WHEN 'trending' THEN NULL
             ELSE linked.evidence_item_id END
         ORDER BY lists.user_id, lists.surface, lists.rank
-        """,
-        {"scored_at": scored_at},
-    )
-    connection.unregister("lists")
+        """
+    into = "CREATE OR REPLACE TABLE publishing.recommendations AS"
+    for part in _parts(lists.sort("user_id", "surface", "rank")):
+        users = {"first_user": part["user_id"].min(), "last_user": part["user_id"].max()}
+        connection.register("lists", part)
+        connection.execute(f"{into} {query}", {"scored_at": scored_at, **users})
+        connection.unregister("lists")
+        into = "INSERT INTO publishing.recommendations"
     connection.execute(
         f"""
         CREATE OR REPLACE TABLE publishing.recommendation_features AS
@@ -119,3 +125,12 @@ def write_recommendations(
         """
     )
     return count_rows(connection, "publishing.recommendations")
+
+
+def _parts(lists: pl.DataFrame) -> list[pl.DataFrame]:
+    """The lists, cut between users, so that the joins of very many users fit the memory limit; at least one part."""
+    users = lists["user_id"].unique(maintain_order=True)
+    blocks = [users[start : start + USERS_PER_PART] for start in range(0, len(users), USERS_PER_PART)]
+    return [lists.filter(pl.col("user_id").is_between(pl.lit(block[0]), pl.lit(block[-1]))) for block in blocks] or [
+        lists
+    ]
