@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from recsys_assets.config import PROJECT_ROOT, Config, load_config
+from recsys_assets.defs.progress import terminal
 from recsys_assets.errors import RecsysError
 from recsys_assets.project import export_dbt_environment, prepare_manifest
 
@@ -34,10 +35,12 @@ def run_job(config: Config, name: str) -> None:
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     export_dbt_environment(config)
-    prepare_manifest(config)
-    from recsys_assets.definitions import defs  # only now: it reads the manifest
+    terminal.say("  reading the asset graph")
+    with terminal.sign_of_life():
+        prepare_manifest(config)
+        from recsys_assets.definitions import defs  # only now: it reads the manifest
 
-    with _only_one(config), _open_instance(config) as instance:
+    with _only_one(config), _open_instance(config) as instance, terminal.sign_of_life():
         _fail_dead_runs(instance)
         result = defs.resolve_job_def(name).execute_in_process(
             instance=instance, raise_on_error=False, run_config={"loggers": {"progress": {}}}
@@ -62,7 +65,7 @@ def _only_one(config: Config) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("  waiting for another build on this home to end ...", file=sys.stderr, flush=True)
+            terminal.say("  waiting for another build on this home to end ...")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

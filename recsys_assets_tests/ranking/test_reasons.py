@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from recsys_assets.config import load_config
+from recsys_assets.ranking import reasons
 from recsys_assets.ranking.reasons import write_recommendations
 from recsys_assets.ranking.surfaces import LIST_SCHEMA, Method, build_lists
 
@@ -125,3 +126,14 @@ def test_features_are_kept_of_rows_that_the_ranker_scored_and_for_you_lists(
     assert shop.execute("SELECT * FROM publishing.recommendation_features").fetchall() == [
         (user, item, pytest.approx(features)) for user, item, features in expected
     ]
+
+
+def test_writing_by_parts_of_users_changes_nothing(shop, quick_config, monkeypatch) -> None:
+    lists = build_lists(shop, quick_config, FUSED)
+    read = "SELECT * FROM publishing.recommendations"
+    write_recommendations(shop, quick_config, FUSED, lists, SCORED_AT)
+    at_once = shop.execute(read).fetchall()
+    assert len({row[0] for row in at_once}) > 1
+    monkeypatch.setattr(reasons, "USERS_PER_PART", 1)
+    assert write_recommendations(shop, quick_config, FUSED, lists.reverse(), SCORED_AT) == len(lists)
+    assert shop.execute(read).fetchall() == at_once
