@@ -76,7 +76,8 @@ class ProgressHandler(logging.Handler):
         elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.event_specific_data
             if not check.passed:
-                terminal.say(f"  ! check {check.check_name} of {check.asset_key.to_user_string()}: {check.severity.value}")
+                name = f"{check.check_name} of {check.asset_key.to_user_string()}"
+                terminal.say(f"  ! check {name}: {check.severity.value}")
 
 
 @dg.logger({}, description="A line a step with its time, for the command line.")
