@@ -52,6 +52,7 @@ class SplitConfig(Section):
     min_history_events: int = Field(ge=1)
     auto_min_target_users: int = Field(ge=1)
     auto_min_target_share: float = Field(ge=0, le=1)
+    auto_max_fading: float = Field(gt=0)
 
 
 class FeaturesConfig(Section):

@@ -1,6 +1,7 @@
-"""From a fitted source to its candidate table: the best items of every user, scored and ranked."""
+"""From fitted sources to candidate tables: the best items of every user by each source, and their fusion."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -9,60 +10,109 @@ from numpy.typing import NDArray
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 
-CELLS_PER_BLOCK = 16_000_000  # of float32 scores: 64 MB
+CELLS_PER_BLOCK = 4_000_000  # users x items, of float32 for every source: 16 MB each
 
 Scorer = Callable[[IntArray], FloatArray]
 """Positions of n users -> n x n_items scores; higher is better, and whatever is not above zero is no candidate."""
+IndexArray = NDArray[np.int64]
 
 
-def generate_candidates(history: History, catalogue: Catalogue, scorer: Scorer, per_source: int) -> pl.DataFrame:
-    """The `per_source` best items for every user to serve, without consumed and unavailable ones.
+@dataclass(frozen=True)
+class Scored:
+    """What one source thinks of a block of users.
 
-    Returns:
-        One row a (user, item): `cutoff`, `user_id`, `item_id`, `score` (float32, the source's own scale), `rank` (from
-        1, ties by item_id), sorted by user and rank.
+    Attributes:
+        scores: users x items; 0 where an item is no candidate: consumed, unavailable, or not scored.
+        row: of each listed pair, the user's place in the block.
+        item: of each listed pair, the item's position.
+        rank: of each listed pair, from 1 a user, ties by item_id.
     """
-    blocks = [_best_items(history, catalogue, users, scorer(users), per_source) for users in _user_blocks(history)]
-    users, items, scores, ranks = (
-        np.concatenate([block[part] for block in blocks]) if blocks else np.empty(0) for part in range(4)
-    )
-    return pl.DataFrame(
-        {
-            "cutoff": pl.repeat(history.cutoff, len(users), dtype=pl.String, eager=True),
-            "user_id": pl.Series(history.user_ids)[users.astype(np.int64)].cast(pl.String),
-            "item_id": pl.Series(history.item_ids)[items.astype(np.int64)].cast(pl.String),
-            "score": pl.Series(scores, dtype=pl.Float32),
-            "rank": pl.Series(ranks, dtype=pl.Int32),
-        }
-    )
+
+    scores: FloatArray
+    row: IndexArray
+    item: IndexArray
+    rank: IndexArray
 
 
-def _user_blocks(history: History) -> Iterator[IntArray]:
+def user_blocks(history: History) -> Iterator[IntArray]:
+    """The users to serve, cut into blocks whose scores fit memory."""
     size = max(1, CELLS_PER_BLOCK // max(1, history.shape[1]))
     for start in range(0, len(history.users_to_serve), size):
         yield history.users_to_serve[start : start + size]
 
 
-def _best_items(
-    history: History, catalogue: Catalogue, users: IntArray, scores: FloatArray, n: int
-) -> tuple[IntArray, NDArray[np.int64], FloatArray, NDArray[np.int64]]:
+def score_block(history: History, catalogue: Catalogue, scorer: Scorer, users: IntArray, per_source: int) -> Scored:
+    """A source's scores for some users, and its `per_source` best items for each."""
+    scores = scorer(users)
     consumed = history.consumed[users].tocoo()
     scores[consumed.row, consumed.col] = 0
     scores[:, catalogue.unavailable] = 0
-    best = best_places(scores, n)
-    best_scores = np.take_along_axis(scores, best, axis=1)
-    row, column = np.nonzero(best_scores > 0)
-    return users[row], best[row, column], best_scores[row, column], column + 1
+    np.maximum(scores, 0, out=scores)
+    best = best_places(scores, per_source)
+    row, column = np.nonzero(np.take_along_axis(scores, best, axis=1) > 0)
+    return Scored(scores, row, best[row, column], column + 1)
 
 
-def best_places(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
+def list_candidates(history: History, users: IntArray, scored: Scored) -> pl.DataFrame:
+    """One source's lists: one row a listed (user, item), with `cutoff`, `user_id`, `item_id`, `score`, `rank`.
+
+    The score is float32 on the source's own scale; rows are sorted by user and rank.
+    """
+    return _keys(history, users[scored.row], scored.item).with_columns(
+        pl.Series("score", scored.scores[scored.row, scored.item], dtype=pl.Float32),
+        pl.Series("rank", scored.rank, dtype=pl.Int32),
+    )
+
+
+def fuse_candidates(
+    history: History, users: IntArray, scored: Mapping[str, Scored], *, rrf_k: int, per_user: int
+) -> pl.DataFrame:
+    """The union of all sources' lists, cut to each user's `per_user` best by reciprocal rank fusion.
+
+    One row a (user, item): `cutoff`, `user_id`, `item_id`, `rrf_score` (the sum of 1 / (rrf_k + rank) over the sources
+    that list it), `n_sources`, and for every source its score and rank as `score_<source>` and `rank_<source>`. The
+    score is there for every candidate that the source gives one, listed by it or not; the rank is NULL where the source
+    does not list the item. Source: Cormack, Clarke & Büttcher, "Reciprocal rank fusion", 2009.
+    """
+    shape = (len(users), history.shape[1])
+    fused, n_sources = np.zeros(shape), np.zeros(shape, np.int16)
+    for source in scored.values():
+        fused[source.row, source.item] += 1.0 / (rrf_k + source.rank)
+        n_sources[source.row, source.item] += 1
+    best = best_places(fused, per_user)
+    row, column = np.nonzero(np.take_along_axis(fused, best, axis=1) > 0)
+    item = best[row, column]
+    opinions: dict[str, pl.Series] = {}
+    for name, source in scored.items():
+        ranks = np.zeros(shape, np.int32)
+        ranks[source.row, source.item] = source.rank
+        opinions[f"score_{name}"] = pl.Series(source.scores[row, item], dtype=pl.Float32)
+        opinions[f"rank_{name}"] = pl.Series(ranks[row, item], dtype=pl.Int32).replace(0, None)
+    return _keys(history, users[row], item).with_columns(
+        pl.Series("rrf_score", fused[row, item], dtype=pl.Float64),
+        pl.Series("n_sources", n_sources[row, item], dtype=pl.Int32),
+        **opinions,
+    )
+
+
+def _keys(history: History, users: NDArray[np.integer], items: IndexArray) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "cutoff": pl.repeat(history.cutoff, len(users), dtype=pl.String, eager=True),
+            "user_id": pl.Series(history.user_ids)[users.astype(np.int64)].cast(pl.String),
+            "item_id": pl.Series(history.item_ids)[items].cast(pl.String),
+        }
+    )
+
+
+def best_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     """Rows x min(n, columns): each row's places by falling score; ties go to the earlier place."""
     best = _positions_of_largest(scores, min(n, scores.shape[1]))
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
     return np.take_along_axis(best, order, axis=1)
 
 
-def _positions_of_largest(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
+def _positions_of_largest(scores: NDArray[np.floating], n: int) -> IndexArray:
     """Rows x n, ascending: where each row's n largest scores are; of those that tie for the last place, the first."""
     last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
     chosen = scores > last

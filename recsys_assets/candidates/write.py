@@ -1,11 +1,12 @@
-"""`candidates.<source>`: every source's lists at every cutoff."""
+"""`candidates.<source>`: every source's lists at every cutoff; `candidates.merged`: their fusion."""
 
 from collections.abc import Callable, Sequence
 
 import duckdb
+import polars as pl
 
 from recsys_assets.candidates.catalogue import read_catalogue
-from recsys_assets.candidates.generate import generate_candidates
+from recsys_assets.candidates.generate import fuse_candidates, list_candidates, score_block, user_blocks
 from recsys_assets.candidates.history import read_cutoffs, read_history
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.config import Config
@@ -13,33 +14,81 @@ from recsys_assets.schema import LIVE_CUTOFF
 from recsys_assets.warehouse import count_rows, transaction
 
 SHORTEST_LIST = 30
+ROWS_PER_INSERT = 1_000_000
+MERGED = "merged"
 
 
 def write_candidates(
-    connection: duckdb.DuckDBPyConnection, config: Config, sources: Sequence[str], say: Callable[[str], None]
+    connection: duckdb.DuckDBPyConnection, config: Config, tables: Sequence[str], say: Callable[[str], None]
 ) -> None:
-    """Replace the tables of `sources`: one row per cutoff, user and item, `score` (the source's own scale) and `rank`.
+    """Replace `tables`: sources' names (one row per cutoff, user and item that the source lists), and MERGED.
 
-    A history is read once and learnt from by every source; each cutoff is learnt anew, so that no source sees labels.
+    The columns are those of `list_candidates` and `fuse_candidates`. A history is read once and learnt from by every
+    source; each cutoff is learnt anew, so that no source sees labels. The fusion needs all sources of the
+    configuration, whichever tables are replaced.
     """
     length = choose_list_length(connection, config)
+    fused = config.candidates.sources if MERGED in tables else ()
+    sources = [source for source in SOURCES if source in tables or source in fused]
     with transaction(connection):
-        for source in sources:
-            connection.execute(
-                f"""
-                CREATE OR REPLACE TABLE candidates.{source}
-                (cutoff VARCHAR, user_id VARCHAR, item_id VARCHAR, score FLOAT, rank INTEGER)
-                """
-            )
+        for table in tables:
+            _create(connection, table, config.candidates.sources)
         for cutoff in read_cutoffs(connection):
             history = read_history(connection, cutoff)
             catalogue = read_catalogue(connection, history)
+            scorers = {}
             for source in sources:
-                listed = generate_candidates(history, catalogue, SOURCES[source](history, catalogue, config), length)
-                connection.register("listed", listed)
-                connection.execute(f"INSERT INTO candidates.{source} BY NAME SELECT * FROM listed")
-                connection.unregister("listed")
-                say(f"{cutoff}: {source} lists {len(listed):,} candidates for {len(history.users_to_serve):,} users")
+                scorers[source] = SOURCES[source](history, catalogue, config)
+                say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
+            batch = _Batch(connection, tables)
+            for users in user_blocks(history):
+                scored = {
+                    source: score_block(history, catalogue, scorer, users, length) for source, scorer in scorers.items()
+                }
+                for source in sources:
+                    batch.add(source, list_candidates(history, users, scored[source]))
+                if fused:
+                    inputs = {source: scored[source] for source in fused}
+                    rrf_k, per_user = config.candidates.rrf_k, config.candidates.per_user
+                    batch.add(MERGED, fuse_candidates(history, users, inputs, rrf_k=rrf_k, per_user=per_user))
+            batch.insert()
+            say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
+
+
+class _Batch:
+    """Rows on their way into their tables, inserted many at once."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+        self.connection = connection
+        self.waiting: dict[str, list[pl.DataFrame]] = {table: [] for table in tables}
+        self.n_waiting = self.n_rows = 0
+
+    def add(self, table: str, rows: pl.DataFrame) -> None:
+        if table in self.waiting:
+            self.waiting[table].append(rows)
+            self.n_rows += len(rows)
+            self.n_waiting += len(rows)
+        if self.n_waiting > ROWS_PER_INSERT:
+            self.insert()
+
+    def insert(self) -> None:
+        for table, frames in self.waiting.items():
+            if frames:
+                self.connection.register("listed", pl.concat(frames))
+                self.connection.execute(f"INSERT INTO candidates.{table} BY NAME SELECT * FROM listed")
+                self.connection.unregister("listed")
+                frames.clear()
+        self.n_waiting = 0
+
+
+def _create(connection: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str]) -> None:
+    columns = "score FLOAT, rank INTEGER"
+    if table == MERGED:
+        opinions = (f"score_{source} FLOAT, rank_{source} INTEGER" for source in sources)
+        columns = ", ".join(("rrf_score DOUBLE, n_sources INTEGER", *opinions))
+    connection.execute(
+        f"CREATE OR REPLACE TABLE candidates.{table} (cutoff VARCHAR, user_id VARCHAR, item_id VARCHAR, {columns})"
+    )
 
 
 def choose_list_length(connection: duckdb.DuckDBPyConnection, config: Config) -> int:

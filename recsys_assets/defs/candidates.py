@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from recsys_assets.candidates.history import read_cutoffs
-from recsys_assets.candidates.merge import merge_candidates
 from recsys_assets.candidates.registry import SOURCES
-from recsys_assets.candidates.write import write_candidates
+from recsys_assets.candidates.write import MERGED, write_candidates
 from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 
@@ -28,44 +26,41 @@ KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn
 @dg.multi_asset(
     name="candidate_sources",
     specs=[
+        *(
+            dg.AssetSpec(
+                ["candidates", source],
+                deps=INPUTS + OWN_INPUTS.get(source, []),
+                group_name="candidates",
+                owners=OWNERS,
+                kinds={"python", "duckdb"} | KINDS.get(source, set()),
+                description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
+                skippable=True,
+            )
+            for source, fit in SOURCES.items()
+        ),
         dg.AssetSpec(
-            ["candidates", source],
-            deps=INPUTS + OWN_INPUTS.get(source, []),
+            ["candidates", MERGED],
+            deps=[dg.AssetKey(["candidates", source]) for source in SOURCES],
             group_name="candidates",
             owners=OWNERS,
-            kinds={"python", "duckdb"} | KINDS.get(source, set()),
-            description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
+            kinds={"python", "duckdb"},
+            description="One row per cutoff, user and item that some source lists, with all sources' scores and ranks.",
             skippable=True,
-        )
-        for source, fit in SOURCES.items()
+        ),
     ],
     can_subset=True,
     pool=POOL,
 )
 def candidate_sources(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.MaterializeResult]:
-    """Learn every selected source anew at every cutoff; one step for all, since they share what they read."""
+    """Learn every selected source anew at every cutoff, and fuse; one step for all, since they share what they read."""
     with settings.warehouse("candidates") as (config, connection):
-        chosen = [source for source in SOURCES if dg.AssetKey(["candidates", source]) in context.selected_asset_keys]
+        chosen = [
+            table for table in (*SOURCES, MERGED) if dg.AssetKey(["candidates", table]) in context.selected_asset_keys
+        ]
         write_candidates(connection, config, chosen, context.log.info)
-        for source in chosen:
-            table = f"candidates.{source}"
-            yield dg.MaterializeResult(asset_key=["candidates", source], metadata=describe_table(connection, table))
+        for table in chosen:
+            metadata = describe_table(connection, f"candidates.{table}")
+            yield dg.MaterializeResult(asset_key=["candidates", table], metadata=metadata)
 
 
-@dg.asset(
-    key=["candidates", "merged"],
-    deps=[dg.AssetKey(["candidates", source]) for source in SOURCES],
-    group_name="candidates",
-    owners=OWNERS,
-    kinds={"duckdb"},
-    description="One row per cutoff, user and item that some source lists, with all sources' scores and ranks.",
-    pool=POOL,
-)
-def merged(settings: Settings) -> dg.MaterializeResult:
-    """The union of the sources' lists."""
-    with settings.warehouse("candidates") as (config, connection):
-        merge_candidates(connection, config, read_cutoffs(connection))
-        return dg.MaterializeResult(metadata=describe_table(connection, "candidates.merged"))
-
-
-candidate_assets = [candidate_sources, merged]
+candidate_assets = [candidate_sources]

@@ -59,8 +59,7 @@ def build_ranking_frame(
     """Candidates of a cutoff with the features of user, item, pair and sources.
 
     A source's `rank_` feature is the logarithm of its rank (of twice its list's length where it does not list the
-    item); its `score_` feature is the score on a scale from 0 (not listed) over 0.01 (the user's lowest) to 1 (her
-    highest, and an only one).
+    item); its `value_` feature is the score as it is, its `score_` feature the score as a share of the user's highest.
 
     Args:
         connection: of the warehouse.
@@ -73,13 +72,11 @@ def build_ranking_frame(
     """
     sources = config.candidates.sources
     longest = 2 * config.candidates.per_source
-    source_features = {
-        f"score_{source}": (
-            f"coalesce((m.score_{source} - min(m.score_{source}) OVER u + 1e-9) / "
-            f"(max(m.score_{source}) OVER u - min(m.score_{source}) OVER u + 1e-9) * 0.99 + 0.01, 0)"
-        )
-        for source in sources
-    } | {f"rank_{source}": f"ln(coalesce(m.rank_{source}, {longest}))" for source in sources}
+    source_features = (
+        {f"score_{source}": f"m.score_{source} / greatest(max(m.score_{source}) OVER u, 1e-9)" for source in sources}
+        | {f"value_{source}": f"m.score_{source}" for source in sources}
+        | {f"rank_{source}": f"ln(coalesce(m.rank_{source}, {longest}))" for source in sources}
+    )
     fused = {
         "rrf_score": "m.rrf_score / max(m.rrf_score) OVER u",
         "rrf_rank": "ln(row_number() OVER (PARTITION BY m.user_id ORDER BY m.rrf_score DESC, m.item_id))",

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from recsys_assets.candidates.content import describe_items, fit_content
-from recsys_assets.candidates.generate import generate_candidates
 from recsys_assets.config import load_config
+from recsys_assets_tests.candidates.lists import generate_candidates
 
 
 def described(rows: list[tuple[str, list[str], list[str]]]) -> pl.DataFrame:

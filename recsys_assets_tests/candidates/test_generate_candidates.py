@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys_assets.candidates import generate
-from recsys_assets.candidates.generate import Scorer, generate_candidates
-
-SCHEMA = {"cutoff": pl.String, "user_id": pl.String, "item_id": pl.String, "score": pl.Float32, "rank": pl.Int32}
+from recsys_assets.candidates.generate import Scorer
+from recsys_assets_tests.candidates.lists import SCHEMA, generate_candidates
 
 
 def always(scores: list[list[float]] | NDArray[np.float32]) -> Scorer:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import normalize
 
-from recsys_assets.candidates.generate import generate_candidates
 from recsys_assets.candidates.history import History
 from recsys_assets.candidates.item_embeddings import embed_items, fit_item_embeddings
 from recsys_assets.config import load_config
+from recsys_assets_tests.candidates.lists import generate_candidates
 
 
 def config_of(dimensions: int, window: int = 2, shift: float = 1.0):

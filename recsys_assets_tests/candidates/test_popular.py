@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from recsys_assets.candidates.generate import generate_candidates
 from recsys_assets.candidates.popular import (
     fit_popular,
     fit_popular_decayed_fast,
@@ -11,6 +10,7 @@ from recsys_assets.candidates.popular import (
     fit_popular_in_category,
 )
 from recsys_assets.config import load_config
+from recsys_assets_tests.candidates.lists import generate_candidates
 
 EVERYBODY = np.array([0, 1], np.int32)
 

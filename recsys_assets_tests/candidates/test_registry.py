@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recsys_assets.candidates.generate import generate_candidates
 from recsys_assets.candidates.registry import SOURCES
+from recsys_assets_tests.candidates.lists import generate_candidates
 
 
 def test_every_configured_source_exists_and_every_source_is_configured(tiny_home) -> None:

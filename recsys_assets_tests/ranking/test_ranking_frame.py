@@ -24,11 +24,11 @@ def by_hand() -> Iterator[duckdb.DuckDBPyConnection]:
             CREATE TABLE candidates.merged AS SELECT * REPLACE (
                 score_popular::FLOAT AS score_popular, score_als::FLOAT AS score_als
             ) FROM (VALUES
-                ('test', 'u2', 'a', 0.25, 1, 4.0, 21, NULL, NULL),
+                ('test', 'u2', 'a', 0.25, 1, 4.0, 21, 0, NULL),
                 ('test', 'u1', 'c', 0.5, 2, 1.0, 3, 0.25, 2),
-                ('test', 'u1', 'a', 0.5, 1, 5.0, 1, NULL, NULL),
+                ('test', 'u1', 'a', 0.5, 1, 5.0, 1, 0.1, NULL),
                 ('test', 'u1', 'b', 1.0, 2, 3.0, 2, 0.5, 1),
-                ('live', 'u1', 'a', 9.0, 1, 5.0, 1, NULL, NULL)
+                ('live', 'u1', 'a', 9.0, 1, 5.0, 1, 0, NULL)
             ) AS rows(cutoff, user_id, item_id, rrf_score, n_sources, score_popular, rank_popular, score_als, rank_als);
             CREATE TABLE features.user_features AS FROM (VALUES
                 ('test', 'u1', 7, 'film', true, TIMESTAMP '2024-01-01'), ('live', 'u2', 8, 'book', true, NULL)
@@ -59,8 +59,10 @@ def test_keys_are_sorted_labelled_and_contiguous(by_hand) -> None:
 def test_every_feature_by_hand(by_hand) -> None:
     frame = build_ranking_frame(by_hand, CONFIG, "test")
     expected = {
-        "score_popular": [1, 0.505, 0.01, 1],  # 5, 3, 1 of u1; an only score is the highest
-        "score_als": [0, 1, 0.01, 0],
+        "score_popular": [1, 0.6, 0.2, 1],  # shares of the user's highest; an only score is the highest
+        "score_als": [0.2, 1, 0.5, 0],  # a is not in als's list, and has its score all the same
+        "value_popular": [5, 3, 1, 4],
+        "value_als": [0.1, 0.5, 0.25, 0],
         "rank_popular": [log(1), log(2), log(3), log(21)],
         "rank_als": [log(200), log(1), log(2), log(200)],
         "rrf_score": [0.5, 1, 0.5, 1],

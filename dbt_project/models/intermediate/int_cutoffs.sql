@@ -60,6 +60,35 @@ temporal_instants as (
     qualify row_number() over (partition by interactions.occurred_at order by positions.horizons_back) = 1
 ),
 
+-- How long each horizon lasts. A last one that lasts far longer than the same number of events ever took before means that
+-- the record fades out: users left at times of their own, or their last events were held out.
+ended as (
+    select
+        temporal_instants.horizons_back,
+        temporal_instants.visible_until,
+        coalesce(
+            lead(temporal_instants.visible_until) over (order by temporal_instants.horizons_back desc),
+            all_events.last_at
+        ) as ended_at
+    from temporal_instants
+    cross join all_events
+),
+
+durations as (
+    select
+        horizons_back,
+        {{ days_between('visible_until', 'ended_at') }} as days
+    from ended
+),
+
+fading as (
+    select
+        coalesce(
+            max(days) filter (where horizons_back = 1) / nullif(max(days) filter (where horizons_back > 1), 0), 0.0
+        ) as times_longer
+    from durations
+),
+
 -- What a temporal test cutoff would have to evaluate on, for `auto`; the rules for labels are those of int_labels.
 test_instant as (
     select visible_until
@@ -135,14 +164,17 @@ chosen as (
     select
         case
             when '{{ split.kind }}' <> 'auto' then '{{ split.kind }}'
-            when n_target_users >= n_needed then 'temporal'
+            when n_target_users >= n_needed and times_longer <= {{ split.auto_max_fading }} then 'temporal'
             else 'leave_last'
         end as split,
         concat(
             '{{ split.kind }}: a temporal test cutoff leaves ', n_target_users,
-            ' users with enough history and labels, and auto needs ', n_needed, '.'
+            ' users with enough history and labels, and auto needs ', n_needed,
+            '; its events take ', round(times_longer, 1),
+            ' times as long as as many ever took before, and auto takes up to {{ split.auto_max_fading }}.'
         ) as split_reason
     from needed
+    cross join fading
 ),
 
 cutoffs as (

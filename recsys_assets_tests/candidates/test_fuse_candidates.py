@@ -1,0 +1,55 @@
+"""Reciprocal rank fusion of two sources' lists."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys_assets.candidates.catalogue import Catalogue
+from recsys_assets.candidates.generate import fuse_candidates, score_block, user_blocks
+from recsys_assets.candidates.history import History
+
+ITEMS = ["a", "b", "c", "d", "e"]
+
+
+@pytest.fixture
+def shop(make_history, make_catalogue) -> tuple[History, Catalogue]:
+    """u1 had e, u2 had d."""
+    history = make_history({"u1": ["e"], "u2": ["d"], "u3": ITEMS}, serve=["u1", "u2"])
+    return history, make_catalogue(history)
+
+
+def fuse(shop: tuple[History, Catalogue], per_user: int, per_source: int, **scores: list[list[float]]) -> pl.DataFrame:
+    history, catalogue = shop
+    (users,) = user_blocks(history)
+    scored = {
+        name: score_block(
+            history, catalogue, lambda users, rows=rows: np.array(rows, np.float32)[users], users, per_source
+        )
+        for name, rows in scores.items()
+    }
+    return fuse_candidates(history, users, scored, rrf_k=60, per_user=per_user)
+
+
+def test_sums_reciprocal_ranks_and_keeps_every_sources_word(shop) -> None:
+    popular = [[9, 8, 7, 0, 9], [9, 0, 0, 9, 0]]
+    als = [[1, 9, 0, 8, 9], [0, 0, -3, 9, 0]]
+    found = fuse(shop, 10, 2, popular=popular, als=als)
+    assert found.columns[:5] == ["cutoff", "user_id", "item_id", "rrf_score", "n_sources"]
+    assert found.columns[5:] == ["score_popular", "rank_popular", "score_als", "rank_als"]
+    # als scores a too, though a is not among its two best: the score is kept, and the rank is not there
+    assert found.rows() == [
+        ("live", "u1", "b", pytest.approx(1 / 62 + 1 / 61), 2, 8.0, 2, 9.0, 1),
+        ("live", "u1", "a", pytest.approx(1 / 61), 1, 9.0, 1, 1.0, None),
+        ("live", "u1", "d", pytest.approx(1 / 62), 1, 0.0, None, 8.0, 2),
+        ("live", "u2", "a", pytest.approx(1 / 61), 1, 9.0, 1, 0.0, None),
+    ]
+
+
+def test_a_cut_among_equals_goes_by_item_id(shop) -> None:
+    nothing = [0.0] * 5
+    found = fuse(shop, 3, 2, popular=[[0, 0, 9, 8, 0], nothing], als=[[8, 9, 0, 0, 0], nothing])
+    assert found["item_id"].to_list() == ["b", "c", "a"]  # b and c tie for the first place, a and d for the third
+
+
+def test_nobody_to_serve_has_no_block(make_history) -> None:
+    assert list(user_blocks(make_history({"u1": ["a"]}, serve=[]))) == []
