@@ -170,8 +170,8 @@ chosen as (
         concat(
             '{{ split.kind }}: a temporal test cutoff leaves ', n_target_users,
             ' users with enough history and labels, and auto needs ', n_needed,
-            '; its events take ', round(times_longer, 1),
-            ' times as long as as many ever took before, and auto takes up to {{ split.auto_max_fading }}.'
+            '; that horizon lasts ', round(times_longer, 1),
+            ' times as long as the longest before it, and auto takes up to {{ split.auto_max_fading }}.'
         ) as split_reason
     from needed
     cross join fading
