@@ -64,7 +64,6 @@ def ranker_lists(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ma
             | {
                 "model_version": version,
                 "note": trained.note,
-                "source_weights": dg.MetadataValue.json(plan.source_weights if plan else {}),
                 "trees": dg.MetadataValue.json(json.loads(json.dumps(plan.n_trees)) if plan else {}),
             },
         )

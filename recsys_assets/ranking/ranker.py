@@ -1,4 +1,4 @@
-"""The ranker: three LightGBM objectives and the weighted sources, on one scale and added up."""
+"""The ranker: LightGBM boosters of several objectives, on one scale and added up."""
 
 import json
 from dataclasses import dataclass
@@ -16,31 +16,29 @@ ROWS_WORTH_THREADS = 10_000
 class Ranker:
     """A trained ranker.
 
-    A row's score is the sum over parts (each booster's raw score, and the sources' scores weighted by `source_weights`)
-    of (value - mean) / standard deviation, both taken over the user's candidates. Lambdarank alone is unstable with few
-    training users; the blend of three objectives with the fused sources is steadier.
+    A row's score is the sum over parts (each booster's raw score) of (value - mean) / standard deviation, both taken
+    over the user's candidates. Lambdarank alone is unstable with few training users; the blend of three objectives is
+    steadier.
 
     Attributes:
         feature_names: the columns of the feature matrix, in order.
         boosters: objective -> booster.
-        source_weights: feature name of a source's score -> its weight in the fused part.
     """
 
     feature_names: tuple[str, ...]
     boosters: dict[str, lgb.Booster]
-    source_weights: dict[str, float]
 
     @property
     def part_names(self) -> tuple[str, ...]:
         """The parts that a score is the sum of."""
-        return (*self.boosters, "sources")
+        return tuple(self.boosters)
 
     def part_values(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Rows x parts: each part's raw value, before it is put on the user's scale."""
         # 0: all threads there are; a row's value does not depend on it
         threads = 1 if len(features) < ROWS_WORTH_THREADS else 0
         values = [booster.predict(features, raw_score=True, num_threads=threads) for booster in self.boosters.values()]
-        return np.column_stack([*values, fuse_sources(features, self.feature_names, self.source_weights)])
+        return np.column_stack(values)
 
     def score(self, features: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.float64]:
         """One score a row, comparable within a user; higher is better."""
@@ -56,12 +54,10 @@ class Ranker:
             deviation: the user's scale, one value a part.
         """
         total = dict.fromkeys(self.feature_names, 0.0)
-        for booster, scale in zip(self.boosters.values(), deviation, strict=False):
+        for booster, scale in zip(self.boosters.values(), deviation, strict=True):
             shares = np.asarray(booster.predict(features.reshape(1, -1), pred_contrib=True, num_threads=1))[0, :-1]
             for name, share in zip(self.feature_names, shares, strict=True):
                 total[name] += float(share / scale)
-        for name, weight in self.source_weights.items():
-            total[name] += float(weight * features.ravel()[self.feature_names.index(name)] / deviation[-1])
         return total
 
     def gains(self) -> dict[str, float]:
@@ -85,7 +81,6 @@ class Ranker:
         description = {
             "feature_names": self.feature_names,
             "objectives": list(self.boosters),
-            "source_weights": self.source_weights,
         }
         (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
@@ -96,7 +91,6 @@ def load_ranker(folder: Path) -> Ranker:
     return Ranker(
         feature_names=tuple(description["feature_names"]),
         boosters={name: lgb.Booster(model_file=str(folder / f"{name}.txt")) for name in description["objectives"]},
-        source_weights=description["source_weights"],
     )
 
 
@@ -120,15 +114,4 @@ def combine_parts(
     total = np.zeros(len(values))
     for part in range(values.shape[1]):
         total += (values[:, part] - mean[:, part]) / deviation[:, part]
-    return total
-
-
-def fuse_sources(
-    features: NDArray[np.float32], feature_names: tuple[str, ...], source_weights: dict[str, float]
-) -> NDArray[np.float64]:
-    """The weighted sum of the sources' score features, one value a row."""
-    total = np.zeros(len(features))
-    for name, weight in source_weights.items():
-        if weight:
-            total += weight * features[:, feature_names.index(name)].astype(np.float64)
     return total

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys_assets.config import Config
 from recsys_assets.ranking.frame import RankingFrame
@@ -17,7 +16,6 @@ OBJECTIVES = {
     "rank_xendcg": {"num_leaves": 15, "min_data_in_leaf": 100, "metric": "ndcg"},
     "binary": {"num_leaves": 8, "min_data_in_leaf": 200, "metric": "binary_logloss"},
 }
-WEIGHT_STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -26,25 +24,22 @@ class TrainingPlan:
 
     Attributes:
         n_trees: objective -> number of trees.
-        source_weights: feature name of a source's score -> weight.
     """
 
     n_trees: dict[str, int]
-    source_weights: dict[str, float]
 
 
 def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: Config) -> tuple[Ranker, TrainingPlan]:
     """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff."""
     boosters = _train_all(config, lambda name: _train(name, rows, config, validation=validation))
-    weights = choose_source_weights(rows)
-    plan = TrainingPlan({name: max(1, booster.best_iteration) for name, booster in boosters.items()}, weights)
-    return Ranker(rows.feature_names, boosters, weights), plan
+    plan = TrainingPlan({name: max(1, booster.best_iteration) for name, booster in boosters.items()})
+    return Ranker(rows.feature_names, boosters), plan
 
 
 def refit(rows: RankingFrame, plan: TrainingPlan, config: Config) -> Ranker:
-    """Train on later cutoffs too, with the number of trees and the source weights that are decided already."""
+    """Train on later cutoffs too, with the number of trees that is decided already."""
     boosters = _train_all(config, lambda name: _train(name, rows, config, n_trees=plan.n_trees[name]))
-    return Ranker(rows.feature_names, boosters, plan.source_weights)
+    return Ranker(rows.feature_names, boosters)
 
 
 def _train_all(config: Config, train: Callable[[str], lgb.Booster]) -> dict[str, lgb.Booster]:
@@ -101,37 +96,3 @@ def _dataset(objective: str, rows: RankingFrame, reference: lgb.Dataset | None =
         reference=reference,
         free_raw_data=True,
     )
-
-
-def choose_source_weights(rows: RankingFrame) -> dict[str, float]:
-    """Weights of the sources' scores by coordinate search for NDCG@10 on the training rows, from equal weights."""
-    names = [name for name in rows.feature_names if name.startswith("score_")]
-    columns = rows.features[:, [rows.feature_names.index(name) for name in names]].astype(np.float64)
-    weights = np.ones(len(names))
-    fused = columns @ weights
-    best = mean_ndcg(fused, rows, k=10)
-    for _ in range(2):
-        for index in range(len(names)):
-            for step in WEIGHT_STEPS:
-                tried = fused + (step - weights[index]) * columns[:, index]
-                value = mean_ndcg(tried, rows, k=10)
-                if value > best + 1e-6:
-                    best, fused, weights[index] = value, tried, step
-    return dict(zip(names, weights.tolist(), strict=True))
-
-
-def mean_ndcg(scores: NDArray[np.float64], rows: RankingFrame, k: int) -> float:
-    """Mean binary NDCG@k over the users of a frame who have relevant rows (0 without any); ties by row order.
-
-    The ideal is that of the frame's own relevant rows: what is not among the candidates lowers nothing here.
-    """
-    qid = rows.qid
-    order = np.lexsort((-scores, qid))
-    starts = np.repeat(np.concatenate([[0], np.cumsum(rows.group)[:-1]]), rows.group)
-    place = np.arange(len(qid)) - starts
-    relevant = rows.labels[order] > 0
-    gains = np.where(relevant & (place < k), 1 / np.log2(place + 2), 0)
-    dcg = np.bincount(qid[order], weights=gains, minlength=len(rows.group))
-    n_relevant = np.bincount(qid, weights=rows.labels > 0, minlength=len(rows.group)).astype(int)
-    ideal = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])[np.minimum(n_relevant, k)]
-    return float((dcg[n_relevant > 0] / ideal[n_relevant > 0]).mean()) if (n_relevant > 0).any() else 0.0

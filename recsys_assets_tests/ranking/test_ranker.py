@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys_assets.ranking.ranker import Ranker, combine_parts, fuse_sources, load_ranker, user_scale
+from recsys_assets.ranking.ranker import combine_parts, load_ranker, user_scale
 
 
 def test_stored_and_loaded_it_gives_the_same_bits(ranker, learnable_frame, tmp_path) -> None:
@@ -11,8 +11,8 @@ def test_stored_and_loaded_it_gives_the_same_bits(ranker, learnable_frame, tmp_p
     ranker.save(tmp_path / "model")
     loaded = load_ranker(tmp_path / "model")
     assert loaded.score(frame.features, frame.group).tobytes() == ranker.score(frame.features, frame.group).tobytes()
-    assert (loaded.feature_names, loaded.source_weights) == (ranker.feature_names, ranker.source_weights)
-    assert loaded.part_names == ranker.part_names == ("lambdarank", "rank_xendcg", "binary", "sources")
+    assert loaded.feature_names == ranker.feature_names
+    assert loaded.part_names == ranker.part_names == ("lambdarank", "rank_xendcg", "binary")
     loaded.save(tmp_path / "again")
     for path in (tmp_path / "model").iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
@@ -62,18 +62,6 @@ def test_user_scale_of_nobody() -> None:
 
 def test_nothing_to_score_gives_no_scores(ranker) -> None:
     assert ranker.score(np.empty((0, 3), np.float32), np.empty(0, np.int64)).shape == (0,)
-
-
-def test_fuse_sources_by_hand() -> None:
-    features = np.array([[0.5, 9.0, 1.0], [0.25, 9.0, 0.0]], np.float32)
-    names = ("score_a", "age", "score_b")
-    assert fuse_sources(features, names, {"score_a": 2.0, "score_b": 0.25}).tolist() == [1.25, 0.5]
-    assert fuse_sources(features, names, {"score_a": 0.0, "score_b": 0.0}).tolist() == [0, 0]
-
-
-def test_without_boosters_the_weighted_sources_alone_decide() -> None:
-    ranker = Ranker(("score_a",), {}, {"score_a": 1.0})
-    assert ranker.score(np.array([[1.0], [3.0]], np.float32), np.array([2])).tolist() == [-1, 1]
 
 
 def test_importance_adds_up(ranker) -> None:
