@@ -70,11 +70,18 @@ class CovisitedConfig(Section):
     neighbours: int = Field(ge=1)
 
 
-class ItemKnnConfig(Section):
+class Bm25Config(Section):
     neighbours: int = Field(ge=1)
     k1: float = Field(gt=0)
     b: float = Field(ge=0, le=1)
+
+
+class ItemKnnConfig(Bm25Config):
     half_life_events: float = Field(gt=0)
+
+
+class UserKnnConfig(Section):
+    neighbours: int = Field(ge=1)
 
 
 class ContentConfig(Section):
@@ -108,6 +115,8 @@ class CandidatesConfig(Section):
     popular: PopularConfig
     covisited: CovisitedConfig
     item_knn: ItemKnnConfig
+    item_knn_plain: Bm25Config
+    user_knn: UserKnnConfig
     content: ContentConfig
     als: AlsConfig
     item_embeddings: ItemEmbeddingsConfig

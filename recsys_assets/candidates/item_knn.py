@@ -7,24 +7,32 @@ from scipy import sparse
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
-from recsys_assets.config import Config
+from recsys_assets.config import Bm25Config, Config
 
 
 def fit_item_knn(history: History, catalogue: Catalogue, config: Config) -> Scorer:
-    """BM25-weighted item neighbours (implicit's), summed over the user's items with her recent ones first.
+    """BM25-weighted item neighbours (implicit's), summed over what the user liked with her recent items first.
 
     Source: Jannach & Ludewig, "When recurrent neural networks meet the neighborhood", 2017, for the recency weights.
     """
     settings = config.candidates.item_knn
+    return _fit(history, settings, history.recent(settings.half_life_events), config)
+
+
+def fit_item_knn_plain(history: History, catalogue: Catalogue, config: Config) -> Scorer:
+    """BM25-weighted item neighbours (implicit's), summed over all items of the user alike."""
+    return _fit(history, config.candidates.item_knn_plain, history.interactions, config)
+
+
+def _fit(history: History, settings: Bm25Config, profiles: sparse.csr_matrix, config: Config) -> Scorer:
     if history.interactions.nnz == 0:
         return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
     weighted = bm25_weight(history.interactions.T, K1=settings.k1, B=settings.b).T.tocsr()
     neighbours = all_pairs_knn(weighted, settings.neighbours, num_threads=config.threads, show_progress=False).tocsr()
     neighbours = sparse.csr_matrix(neighbours, dtype=np.float32)
     neighbours.setdiag(0)
-    recent = history.recent(settings.half_life_events)
 
     def score(users: IntArray) -> FloatArray:
-        return np.asarray((recent[users] @ neighbours).toarray(), np.float32)
+        return np.asarray((profiles[users] @ neighbours).toarray(), np.float32)
 
     return score

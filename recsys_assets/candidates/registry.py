@@ -10,7 +10,7 @@ from recsys_assets.candidates.ease import fit_ease, fit_ease_liked
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import History
 from recsys_assets.candidates.item_embeddings import fit_item_embeddings
-from recsys_assets.candidates.item_knn import fit_item_knn
+from recsys_assets.candidates.item_knn import fit_item_knn, fit_item_knn_plain
 from recsys_assets.candidates.popular import (
     fit_popular,
     fit_popular_decayed_fast,
@@ -18,6 +18,7 @@ from recsys_assets.candidates.popular import (
     fit_popular_in_category,
 )
 from recsys_assets.candidates.repeat import fit_repeat
+from recsys_assets.candidates.user_knn import fit_user_knn
 from recsys_assets.config import Config
 
 FitSource = Callable[[History, Catalogue, Config], Scorer]
@@ -30,6 +31,8 @@ SOURCES: dict[str, FitSource] = {
     "repeat": fit_repeat,
     "covisited": fit_covisited,
     "item_knn": fit_item_knn,
+    "item_knn_plain": fit_item_knn_plain,
+    "user_knn": fit_user_knn,
     "content": fit_content,
     "als": fit_als,
     "item_embeddings": fit_item_embeddings,

@@ -20,7 +20,7 @@ OWN_INPUTS = {
     "covisited": [dg.AssetKey(["candidates", "covisited_items"])],
     "content": [dg.AssetKey(["staging", "stg_raw__items"])],
 }
-KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn"}}
+KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "item_knn_plain": {"implicit"}, "content": {"scikitlearn"}}
 
 
 @dg.multi_asset(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recsys_assets.candidates.history import History
-from recsys_assets.candidates.item_knn import fit_item_knn
-from recsys_assets.config import Config, load_config
+from recsys_assets.candidates.item_knn import fit_item_knn, fit_item_knn_plain
+from recsys_assets.config import Bm25Config, Config, load_config
 
 
 def random_world(seed: int, n_users: int = 9, n_items: int = 7) -> dict[str, list[str]]:
@@ -18,8 +18,7 @@ def random_world(seed: int, n_users: int = 9, n_items: int = 7) -> dict[str, lis
     }
 
 
-def by_formula(history: History, config: Config) -> np.ndarray:
-    settings = config.candidates.item_knn
+def neighbours_by_formula(history: History, settings: Bm25Config) -> np.ndarray:
     used = history.interactions.toarray().T.astype(float)  # items x users
     rarity = np.log(len(used)) - np.log1p(used.sum(axis=0))
     length = 1 - settings.b + settings.b * used.sum(axis=1) / used.sum(axis=1).mean()
@@ -28,10 +27,15 @@ def by_formula(history: History, config: Config) -> np.ndarray:
     smallest = -np.sort(-similarity, axis=1)[:, min(settings.neighbours, len(used)) - 1, None]
     similarity[similarity < smallest] = 0
     np.fill_diagonal(similarity, 0)
+    return similarity
+
+
+def by_formula(history: History, config: Config) -> np.ndarray:
+    settings = config.candidates.item_knn
     recent = np.zeros(history.shape)
     for user, item, rank in history.pairs.select("user", "item", "last_recency_rank").rows():
         recent[user, item] = 0.5 ** ((rank - 1) / settings.half_life_events)
-    return recent @ similarity
+    return recent @ neighbours_by_formula(history, settings)
 
 
 @pytest.mark.parametrize("neighbours", [100, 3])
@@ -47,6 +51,13 @@ def test_equals_the_dense_formula(make_history, make_catalogue, neighbours) -> N
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, by_formula(history, config), rtol=1e-5, atol=1e-6)
     assert (scores > 0).any()
+
+
+def test_the_plain_one_counts_all_items_alike(make_history, make_catalogue, tiny_home) -> None:
+    history = make_history(random_world(5))
+    scores = fit_item_knn_plain(history, make_catalogue(history), tiny_home)(history.users_to_serve)
+    expected = history.interactions.toarray() @ neighbours_by_formula(history, tiny_home.candidates.item_knn_plain)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_items_that_weigh_nothing_are_no_neighbours_and_no_trouble(make_history, make_catalogue, tiny_home) -> None:

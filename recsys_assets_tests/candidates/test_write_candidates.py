@@ -52,8 +52,8 @@ def test_a_source_that_fails_leaves_all_tables_as_they_were(small_warehouse, tin
     ("max_rows", "per_source", "expected"),
     [
         (1_000_000, 100, 100),
-        (2 * 12 * 70, 100, 70),  # two users at live, twelve sources
-        (2 * 12 * 70 - 1, 100, 69),
+        (2 * 14 * 70, 100, 70),  # two users at live, fourteen sources
+        (2 * 14 * 70 - 1, 100, 69),
         (1, 100, 30),  # never shorter than 30 for want of room ...
         (1, 5, 5),  # ... but as short as it was asked for
     ],
