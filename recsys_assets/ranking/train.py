@@ -8,15 +8,12 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_assets.config import Config
+from recsys_assets.config import Config, TreesConfig
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import Ranker
 
-OBJECTIVES = {
-    "lambdarank": {"num_leaves": 15, "min_data_in_leaf": 100, "metric": "ndcg"},
-    "rank_xendcg": {"num_leaves": 15, "min_data_in_leaf": 100, "metric": "ndcg"},
-    "binary": {"num_leaves": 8, "min_data_in_leaf": 200, "metric": "binary_logloss"},
-}
+# objective -> what its early stopping watches
+OBJECTIVES = {"lambdarank": "ndcg", "rank_xendcg": "ndcg", "binary": "binary_logloss"}
 WEIGHT_STEPS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -33,10 +30,15 @@ class TrainingPlan:
     source_weights: dict[str, float]
 
 
-def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: Config) -> tuple[Ranker, TrainingPlan]:
-    """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff."""
+def train_with_validation(
+    rows: RankingFrame, validation: RankingFrame, config: Config, source_weights: dict[str, float] | None = None
+) -> tuple[Ranker, TrainingPlan]:
+    """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff.
+
+    `source_weights` are those of `choose_source_weights` for the same rows, where they are known already.
+    """
     boosters = _train_all(config, lambda name: _train(name, rows, config, validation=validation))
-    weights = choose_source_weights(rows)
+    weights = choose_source_weights(rows) if source_weights is None else source_weights
     plan = TrainingPlan({name: max(1, booster.best_iteration) for name, booster in boosters.items()}, weights)
     return Ranker(rows.feature_names, boosters, weights), plan
 
@@ -66,13 +68,17 @@ def _train(
     n_trees: int | None = None,
 ) -> lgb.Booster:
     settings = config.ranking
-    parameters = OBJECTIVES[objective] | {
+    trees: TreesConfig = getattr(settings.objectives, objective)
+    parameters = {
         "objective": objective,
+        "metric": OBJECTIVES[objective],
+        "num_leaves": trees.num_leaves,
+        "min_data_in_leaf": trees.min_data_in_leaf,
         "learning_rate": settings.learning_rate,
         "feature_fraction": settings.feature_share,
         "ndcg_eval_at": [10],
-        "lambdarank_truncation_level": 30,
-        "lambda_l2": 1.0,
+        "lambdarank_truncation_level": settings.truncation_level,
+        "lambda_l2": settings.lambda_l2,
         "seed": config.seed,
         "num_threads": 1,
         "deterministic": True,
