@@ -1,4 +1,4 @@
-"""Typed, frozen configuration: `recsys.yaml`, then `tuned.yaml`, then the file named by RECSYS_CONFIG, then RECSYS__*."""
+"""Typed, frozen configuration: `recsys.yaml`, `tuned.yaml`, the file that RECSYS_CONFIG names, RECSYS__* variables."""
 
 import hashlib
 import os

@@ -1,0 +1,87 @@
+"""The warehouse as it would be without one candidate source, as far as its candidates tell."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from recsys_assets.candidates.catalogue import read_catalogue
+from recsys_assets.candidates.generate import generate_candidates
+from recsys_assets.candidates.history import read_history, read_roles
+from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.write import choose_list_length
+from recsys_assets.config import Config
+from recsys_assets.experiments.bench import Bench, read_bench
+from recsys_assets.ranking.training_frame import build_training_frame, write_training_frame
+from recsys_assets.schema import LIVE_CUTOFF
+
+READ_AS_IT_IS = ("features", "intermediate")
+
+
+def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, source: str | None) -> Bench:
+    """The frames of the last build, made again without one source (None: without none, which gives the stored ones).
+
+    Its score and rank are gone, and so are the candidates that only it listed, from training and validation alike. What
+    fuses the sources is computed anew from the others, and the training rows are sampled anew, all by the code of a
+    build. Two things stay as they were: candidates that the cut at `candidates.per_user` left out do not come back, and
+    the pair's similarity features, which are made from co-visits whether that is a source or not.
+
+    Raises:
+        RecsysError: as `read_bench`.
+    """
+    kept = tuple(name for name in config.candidates.sources if name != source)
+    candidates = config.candidates.model_copy(update={"sources": kept})
+    reduced = config.model_copy(update={"candidates": candidates})
+    read_bench(connection, config)  # a warehouse that has none says why
+    with _reduced_warehouse(connection, reduced):
+        cutoffs = [name for role, names in read_roles(connection).items() if role != LIVE_CUTOFF for name in names]
+        write_training_frame(connection, build_training_frame(connection, reduced, cutoffs))
+        return read_bench(connection, reduced)
+
+
+@contextmanager
+def _reduced_warehouse(connection: duckdb.DuckDBPyConnection, config: Config) -> Iterator[None]:
+    """While the block runs, unqualified names mean a database in memory: views, and another `candidates.merged`."""
+    ((warehouse,),) = connection.execute("SELECT current_database()").fetchall()
+    tables = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables "
+        "WHERE table_catalog = current_database() AND list_contains($schemas, table_schema) ORDER BY ALL",
+        {"schemas": list(READ_AS_IT_IS)},
+    ).fetchall()
+    connection.execute("ATTACH ':memory:' AS reduced (READ_WRITE)")
+    connection.execute("USE reduced")
+    try:
+        for schema in (*READ_AS_IT_IS, "candidates"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for schema, table in tables:
+            connection.execute(f'CREATE VIEW {schema}."{table}" AS FROM "{warehouse}".{schema}."{table}"')
+        connection.execute(f"CREATE TABLE candidates.merged AS {_fuse_again(config, warehouse)}")
+        yield
+    finally:
+        connection.execute(f'USE "{warehouse}"')
+        connection.execute("DETACH reduced")
+
+
+def _fuse_again(config: Config, warehouse: str) -> str:
+    """As `candidates.merge` fuses, from the ranks that the merged table holds."""
+    sources = config.candidates.sources
+    fused = " + ".join(
+        f"coalesce(CAST(1.0 / ({config.candidates.rrf_k} + rank_{source}) AS DECIMAL(18, 15)), 0)" for source in sources
+    )
+    listed = " + ".join(f"(rank_{source} IS NOT NULL)::INTEGER" for source in sources)
+    columns = ", ".join(f"score_{source}, rank_{source}" for source in sources)
+    return f"""
+        SELECT cutoff, user_id, item_id, ({fused})::DOUBLE AS rrf_score, {listed} AS n_sources, {columns}
+        FROM "{warehouse}".candidates.merged WHERE {listed} > 0 AND cutoff <> '{LIVE_CUTOFF}'
+    """
+
+
+def measure_fit_seconds(connection: duckdb.DuckDBPyConnection, config: Config, source: str) -> float:
+    """CPU seconds in which a source learns and lists at the validation cutoff; a build does so at every cutoff."""
+    history = read_history(connection, read_roles(connection)["validation"][0])
+    catalogue = read_catalogue(connection, history)
+    length = choose_list_length(connection, config)
+    started = time.process_time()
+    generate_candidates(history, catalogue, SOURCES[source](history, catalogue, config), length)
+    return time.process_time() - started
