@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import numpy as np
+import polars as pl
 
 from recsys_assets.candidates.catalogue import read_catalogue
 from recsys_assets.candidates.generate import generate_candidates
@@ -12,8 +14,9 @@ from recsys_assets.candidates.history import read_history, read_roles
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.candidates.write import choose_list_length
 from recsys_assets.config import Config
-from recsys_assets.experiments.bench import Bench, read_bench
-from recsys_assets.ranking.training_frame import build_training_frame, write_training_frame
+from recsys_assets.evaluation.model_lists import read_labels
+from recsys_assets.experiments.bench import Bench
+from recsys_assets.ranking.frame import RankingFrame, build_ranking_frame
 from recsys_assets.schema import LIVE_CUTOFF
 
 READ_AS_IT_IS = ("features", "intermediate")
@@ -23,21 +26,54 @@ def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, so
     """The frames of the last build, made again without one source (None: without none, which gives the stored ones).
 
     Its score and rank are gone, and so are the candidates that only it listed, from training and validation alike. What
-    fuses the sources is computed anew from the others, and the training rows are sampled anew, all by the code of a
-    build. Two things stay as they were: candidates that the cut at `candidates.per_user` left out do not come back, and
-    the pair's similarity features, which are made from co-visits whether that is a source or not.
-
-    Raises:
-        RecsysError: as `read_bench`.
+    fuses the sources is computed anew from the others, over all candidates, by the code of a build. Of these, training
+    has the ones that the stored frame has, so that no other draw of negatives blurs the difference. Two things stay as
+    they were: candidates that the cut at `candidates.per_user` left out do not come back, and the pair's similarity
+    features, which are made from co-visits whether that is a source or not.
     """
     kept = tuple(name for name in config.candidates.sources if name != source)
     candidates = config.candidates.model_copy(update={"sources": kept})
     reduced = config.model_copy(update={"candidates": candidates})
-    read_bench(connection, config)  # a warehouse that has none says why
+    roles = read_roles(connection)
+    stored = connection.sql("SELECT cutoff, user_id, item_id FROM ranking.training_frame").pl()
+    (validation, *_) = roles["validation"]
     with _reduced_warehouse(connection, reduced):
-        cutoffs = [name for role, names in read_roles(connection).items() if role != LIVE_CUTOFF for name in names]
-        write_training_frame(connection, build_training_frame(connection, reduced, cutoffs))
-        return read_bench(connection, reduced)
+        rows = _join_frames(
+            [
+                _take_stored(
+                    build_ranking_frame(connection, reduced, cutoff, learn_only=True),
+                    stored.filter(pl.col("cutoff") == cutoff),
+                )
+                for cutoff in roles["training"]
+            ]
+        )
+        frame = build_ranking_frame(connection, reduced, validation)
+        return Bench(rows, frame, read_labels(connection, validation), config.rerank.list_length)
+
+
+def _take_stored(frame: RankingFrame, stored: pl.DataFrame) -> RankingFrame:
+    """The stored rows of users who still have a relevant one: from others nothing can be learnt."""
+    is_stored = (
+        frame.keys.join(
+            stored.select("user_id", "item_id", pl.lit(True).alias("is_stored")),
+            on=["user_id", "item_id"],
+            how="left",
+            maintain_order="left",
+        )["is_stored"]
+        .fill_null(False)
+        .to_numpy()
+    )
+    has_relevant = np.bincount(frame.qid, weights=is_stored & (frame.labels > 0), minlength=len(frame.group)) > 0
+    return frame.take(is_stored & has_relevant[frame.qid])
+
+
+def _join_frames(frames: list[RankingFrame]) -> RankingFrame:
+    return RankingFrame(
+        keys=pl.concat([frame.keys for frame in frames]),
+        features=np.concatenate([frame.features for frame in frames]),
+        feature_names=frames[0].feature_names,
+        group=np.concatenate([frame.group for frame in frames]),
+    )
 
 
 @contextmanager
