@@ -1,5 +1,6 @@
 """`recsys ablate`: the ranker of this build without one feature group, or without one candidate source."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +10,13 @@ import numpy as np
 import polars as pl
 
 from recsys_assets.config import Config
-from recsys_assets.errors import RecsysError
 from recsys_assets.experiments.ablation_runs import RUNS_SCHEMA, read_runs, write_runs
 from recsys_assets.experiments.bench import Bench, read_bench
 from recsys_assets.experiments.feature_groups import group_features
+from recsys_assets.experiments.files import only_one
 from recsys_assets.experiments.without_source import measure_fit_seconds, read_bench_without
 from recsys_assets.ranking.frame import RankingFrame
-from recsys_assets.ranking.model_store import read_current_ranker
-from recsys_assets.ranking.train import TrainingPlan, choose_source_weights, refit
+from recsys_assets.ranking.train import TrainingPlan, choose_source_weights, refit, train_with_validation
 from recsys_assets.warehouse import open_warehouse
 
 ALL, GROUP, SOURCE = "all", "group", "source"
@@ -37,8 +37,8 @@ class Variant:
 def ablate(config: Config, kinds: Sequence[str], say: Callable[[str], None]) -> pl.DataFrame:
     """Train every variant with N_SEEDS seeds, as far as that is not done yet; returns all runs of this build.
 
-    Every ranker has the same plan: the numbers of trees that the last build decided with everything present. The
-    sources' weights are chosen anew where a source's score is missing.
+    Every ranker has the same plan: the numbers of trees that validation decides with everything present. The sources'
+    weights are chosen anew where a source's score is missing.
 
     Args:
         config: the configuration of the last build.
@@ -46,26 +46,29 @@ def ablate(config: Config, kinds: Sequence[str], say: Callable[[str], None]) -> 
         say: gets one line a variant.
 
     Raises:
-        RecsysError: nothing was built, or the build has no ranker.
+        RecsysError: as `read_bench`.
     """
     with open_warehouse(config, read_only=True) as connection:
         bench = read_bench(connection, config)
-    plan = _read_plan(config, bench)
     groups = [
         Variant(GROUP, name, tuple(columns)) for name, columns in group_features(bench.rows.feature_names).items()
     ]
-    sources = (
-        [Variant(SOURCE, name) for name in config.candidates.sources] if len(config.candidates.sources) > 1 else []
-    )
+    sources = [Variant(SOURCE, name) for name in config.candidates.sources]
+    if len(sources) == 1:
+        sources = []  # nothing would be left to rank
     variants = [variant for variant in (*groups, *sources) if variant.kind in kinds]
+    with only_one(config.reports_path / "ablation.lock", "recsys ablate"):
+        return _run_missing(config, bench, variants, say)
+
+
+def _run_missing(config: Config, bench: Bench, variants: Sequence[Variant], say: Callable[[str], None]) -> pl.DataFrame:
     path = config.reports_path / RUNS_FILE
-    fingerprint = f"{bench.fingerprint(config)}-{'-'.join(str(plan.n_trees[name]) for name in sorted(plan.n_trees))}"
+    fingerprint = bench.fingerprint(config)
+    plan = _decide_plan(config, bench, read_runs(path, fingerprint))
     for number, variant in enumerate([Variant(ALL, ""), *variants]):
         runs = read_runs(path, fingerprint)
-        done = runs.filter((pl.col("kind") == variant.kind) & (pl.col("left_out") == variant.left_out))[
-            "seed"
-        ].to_list()
-        missing = [seed for seed in range(config.seed, config.seed + N_SEEDS) if seed not in done]
+        done = runs.filter(pl.col("kind") == variant.kind, pl.col("left_out") == variant.left_out)["seed"]
+        missing = sorted(set(range(config.seed, config.seed + N_SEEDS)) - set(done))
         if missing:
             what = f"without {variant.kind} {variant.left_out}" if variant.left_out else "with everything"
             say(f"{number} of {len(variants)}: {what}")
@@ -94,6 +97,7 @@ def _run(config: Config, bench: Bench, plan: TrainingPlan, variant: Variant, see
         started = time.process_time()  # not the clock: others work on this machine too
         ndcg = bench.judge(refit(bench.rows, plan, config.model_copy(update={"seed": seed})))
         yield {
+            "plan": json.dumps(vars(plan)),
             "kind": variant.kind,
             "left_out": variant.left_out,
             "seed": seed,
@@ -111,11 +115,9 @@ def _drop_columns(frame: RankingFrame, columns: Sequence[str]) -> RankingFrame:
     return replace(frame, features=np.ascontiguousarray(frame.features[:, kept]), feature_names=names)
 
 
-def _read_plan(config: Config, bench: Bench) -> TrainingPlan:
-    _, ranker = read_current_ranker(config)
-    if ranker is None:
-        raise RecsysError("The last build trained no ranker, so nothing can be left out of it.")
-    if ranker.feature_names != bench.rows.feature_names:
-        raise RecsysError("The model and the training frame are of different builds: run `recsys build` first.")
-    n_trees = {name: booster.num_trees() for name, booster in ranker.boosters.items()}
-    return TrainingPlan(n_trees, ranker.source_weights)
+def _decide_plan(config: Config, bench: Bench, runs: pl.DataFrame) -> TrainingPlan:
+    """The plan of the runs that are there, else what validation decides for a ranker with everything."""
+    if len(runs):
+        return TrainingPlan(**json.loads(runs["plan"][0]))
+    _, plan = train_with_validation(bench.rows, bench.validation, config)
+    return plan

@@ -9,6 +9,7 @@ from recsys_assets.experiments.files import replace_file
 
 RUNS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "fingerprint": pl.String,
+    "plan": pl.String,
     "kind": pl.String,
     "left_out": pl.String,
     "seed": pl.Int64,
@@ -23,9 +24,9 @@ RUNS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def read_runs(path: Path, fingerprint: str) -> pl.DataFrame:
     """The runs of one build, in the order in which they were made.
 
-    Columns of RUNS_SCHEMA: `kind` (all, group, source), `left_out`, `seed`, `ndcg_by_user` (a value a judged user),
-    `seconds` (CPU, training and scoring), `n_features` and `n_candidates` (of the validation cutoff) that were left,
-    `fit_seconds` (CPU, for a source).
+    Columns of RUNS_SCHEMA: `plan` (JSON: the trees and the sources' weights), `kind` (all, group, source), `left_out`,
+    `seed`, `ndcg_by_user` (a value a judged user), `seconds` (CPU, training and scoring), `n_features` and
+    `n_candidates` (of the validation cutoff) that were left, `fit_seconds` (CPU, for a source).
     """
     if not path.exists():
         return pl.DataFrame(schema=RUNS_SCHEMA)

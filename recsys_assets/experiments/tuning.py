@@ -1,9 +1,7 @@
 """`recsys tune`: search for the settings with which the ranker of this build would be best on validation."""
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +12,11 @@ from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.evaluation.bootstrap import Interval, bootstrap_mean_interval, bootstrap_paired_difference
 from recsys_assets.experiments.bench import Bench
+from recsys_assets.experiments.files import only_one
 from recsys_assets.experiments.halves import cross_fitted_gains
 from recsys_assets.experiments.search_space import Number, apply_values, open_space, read_values
 from recsys_assets.experiments.study import NDCG_BY_USER, SECONDS, VALUES, finished_trials, open_study, run_trial
-from recsys_assets.experiments.tuned_file import write_tuned
+from recsys_assets.experiments.tuned_file import forget_tuned, write_tuned
 from recsys_assets.ranking.train import choose_source_weights, train_with_validation
 
 
@@ -62,7 +61,8 @@ def tune(
 ) -> Tuning:
     """Add trials to the study of this build until the time is over or there are `n_trials`, and write what is better.
 
-    The best settings are written only if choosing them also gains on users that the choice did not look at.
+    The best settings are written only if choosing them also gains on users that the choice did not look at; what an
+    earlier run of the same study wrote is taken back if that no longer holds.
 
     Args:
         untuned: the configuration without `tuned.yaml`: the first trial.
@@ -89,7 +89,7 @@ def tune(
         ranker, _ = train_with_validation(bench.rows, bench.validation, config, weights)
         return bench.judge(ranker)
 
-    with _only_one(untuned):
+    with only_one(untuned.tuning_path.with_suffix(".lock"), "recsys tune"):
         name = bench.fingerprint(untuned)
         study = open_study(untuned.tuning_path, name)
         deadline = time.monotonic() + budget_seconds
@@ -141,14 +141,6 @@ def _conclude(config: Config, bench: Bench, name: str, trials: list[FrozenTrial]
             f"untuned {means[0]:.4f}."
         )
         write_tuned(config, found.best, heading)
+    elif f"study {name}," in (config.tuned_path.read_text("utf-8") if config.tuned_path.exists() else ""):
+        forget_tuned(config)  # more trials have shown that what this study wrote was luck
     return found
-
-
-@contextmanager
-def _only_one(config: Config) -> Iterator[None]:
-    with config.tuning_path.with_suffix(".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RecsysError(f"Another `recsys tune` is running on {config.home}.") from None
-        yield
