@@ -1,4 +1,4 @@
-"""Typed, frozen configuration: `recsys.yaml`, then the file named by RECSYS_CONFIG, then RECSYS__* variables."""
+"""Typed, frozen configuration: `recsys.yaml`, `tuned.yaml`, the file that RECSYS_CONFIG names, RECSYS__* variables."""
 
 import hashlib
 import os
@@ -15,6 +15,7 @@ from recsys_assets.errors import RecsysError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS_FILE = PROJECT_ROOT / "recsys.yaml"
 ENV_PREFIX = "RECSYS__"
+TUNED_FILE = "tuned.yaml"
 
 
 class Section(BaseModel):
@@ -123,12 +124,26 @@ class CandidatesConfig(Section):
     ease: EaseConfig
 
 
+class TreesConfig(Section):
+    num_leaves: int = Field(ge=2)
+    min_data_in_leaf: int = Field(ge=1)
+
+
+class ObjectivesConfig(Section):
+    lambdarank: TreesConfig
+    rank_xendcg: TreesConfig
+    binary: TreesConfig
+
+
 class RankingConfig(Section):
     max_training_rows: int = Field(ge=1000)
     learning_rate: float = Field(gt=0)
     max_trees: int = Field(ge=1)
     early_stopping_trees: int = Field(ge=1)
     feature_share: float = Field(gt=0, le=1)
+    lambda_l2: float = Field(ge=0)
+    truncation_level: int = Field(ge=1)
+    objectives: ObjectivesConfig
 
 
 class RerankConfig(Section):
@@ -190,6 +205,21 @@ class Config(Section):
         return self.home / "published"
 
     @property
+    def tuned_path(self) -> Path:
+        """What `recsys tune` found: settings that count before those of RECSYS_CONFIG and the environment."""
+        return self.home / TUNED_FILE
+
+    @property
+    def tuning_path(self) -> Path:
+        """The studies of `recsys tune`, as SQLite."""
+        return self.home / "tuning.db"
+
+    @property
+    def reports_path(self) -> Path:
+        """Reports that a command writes, and no build."""
+        return self.home / "reports"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's run storage."""
         return self.home / "dagster"
@@ -200,34 +230,49 @@ class Config(Section):
         return hashlib.sha256(self.model_dump_json(exclude={"home"}).encode()).hexdigest()[:16]
 
 
-def load_config(environ: Mapping[str, str] | None = None) -> Config:
+def load_config(environ: Mapping[str, str] | None = None, *, tuned: bool = True) -> Config:
     """Read the configuration.
 
     Args:
         environ: the environment to read RECSYS_HOME, RECSYS_CONFIG and RECSYS__* from; the process's own by default.
+        tuned: whether `tuned.yaml` in the home counts, where there is one.
 
     Raises:
         RecsysError: a file cannot be read, a key does not exist, or a value does not fit; the sentence names it.
     """
     environ = os.environ if environ is None else environ
+    home = Path(environ.get("RECSYS_HOME") or PROJECT_ROOT / "data").resolve()
     settings = _read_yaml(DEFAULTS_FILE)
-    if own_file := environ.get("RECSYS_CONFIG"):
-        settings = _merge(settings, _read_yaml(Path(own_file)))
+    if tuned and (home / TUNED_FILE).exists():
+        settings = _merge(settings, _read_yaml(home / TUNED_FILE))
+    settings = _merge(settings, read_own_settings(environ))
+    if "home" in settings:
+        raise RecsysError(
+            "Configuration: 'home' is no key of a file; set the environment variable RECSYS_HOME instead."
+        )
+    settings["home"] = home
+    try:
+        return Config(**settings)
+    except ValidationError as error:
+        raise RecsysError(f"Configuration: {'; '.join(_sentence(e) for e in error.errors())}.") from None
+
+
+def read_own_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The keys that a person set, in the file named by RECSYS_CONFIG and in RECSYS__* variables, as nested maps.
+
+    Raises:
+        RecsysError: the file cannot be read, or a value is not valid YAML.
+    """
+    environ = os.environ if environ is None else environ
+    own_file = environ.get("RECSYS_CONFIG")
+    settings = _read_yaml(Path(own_file)) if own_file else {}
     for name in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
         keys = name.removeprefix(ENV_PREFIX).lower().split("__")
         override: Any = _parse_yaml(environ[name], f"Environment variable {name}")
         for key in reversed(keys):
             override = {key: override}
         settings = _merge(settings, override)
-    if "home" in settings:
-        raise RecsysError(
-            "Configuration: 'home' is no key of a file; set the environment variable RECSYS_HOME instead."
-        )
-    settings["home"] = Path(environ.get("RECSYS_HOME") or PROJECT_ROOT / "data").resolve()
-    try:
-        return Config(**settings)
-    except ValidationError as error:
-        raise RecsysError(f"Configuration: {'; '.join(_sentence(e) for e in error.errors())}.") from None
+    return settings
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ COMMANDS = (
     "sample",
     "build",
     "refresh",
+    "tune",
+    "ablate",
     "recommend",
     "similar",
     "report",
@@ -101,6 +103,12 @@ def test_before_the_first_build_every_reader_says_what_to_do(
         (["trace", "u2", "i3"], 1, "Error: Item 'i3' is in no published list of user 'u2'"),
         (["rollback", "nowhere"], 1, "Error: There is no bundle 'nowhere' in the published folder; there are: 2024"),
         (["rollback"], 1, "Error: Bundle 2024"),
+        (
+            ["tune", "--budget", "soon"],
+            1,
+            "Error: A budget is a number of seconds, or one with s, m or h (90s, 10m, 1h), ",
+        ),
+        (["tune", "--trials", "0"], 2, "Error: Invalid value for '--trials'"),
         (["load", "/no/such/folder"], 1, "Error: There is no folder /no/such/folder"),
         (["sample", "nothing"], 1, "Error: There is no sample 'nothing'"),
     ],
@@ -112,6 +120,16 @@ def test_a_mistake_is_one_sentence_on_stderr(
     assert (ended, out) == (status, "")
     assert err.startswith(start)
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["tune", "ablate"])
+def test_before_the_first_build_an_experiment_says_what_to_do(recsys: Recsys, tmp_path: Path, command: str) -> None:
+    sentence = (
+        f"Error: There is no warehouse at {tmp_path}/warehouse.duckdb yet: run `recsys load DIR` and `recsys build` "
+    )
+    status, out, err = recsys(tmp_path, command)
+    assert (status, out, err) == (1, "", f"{sentence}first.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_setting_is_one_sentence(recsys: Recsys, world: Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
-from recsys_assets.config import Config
+from recsys_assets.config import Config, TreesConfig
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import Ranker
 
-OBJECTIVES = {
-    "lambdarank": {"num_leaves": 15, "min_data_in_leaf": 100, "metric": "ndcg"},
-    "rank_xendcg": {"num_leaves": 15, "min_data_in_leaf": 100, "metric": "ndcg"},
-    "binary": {"num_leaves": 8, "min_data_in_leaf": 200, "metric": "binary_logloss"},
-}
+# objective -> what its early stopping watches
+OBJECTIVES = {"lambdarank": "ndcg", "rank_xendcg": "ndcg", "binary": "binary_logloss"}
 
 
 @dataclass(frozen=True)
@@ -61,13 +58,17 @@ def _train(
     n_trees: int | None = None,
 ) -> lgb.Booster:
     settings = config.ranking
-    parameters = OBJECTIVES[objective] | {
+    trees: TreesConfig = getattr(settings.objectives, objective)
+    parameters = {
         "objective": objective,
+        "metric": OBJECTIVES[objective],
+        "num_leaves": trees.num_leaves,
+        "min_data_in_leaf": trees.min_data_in_leaf,
         "learning_rate": settings.learning_rate,
         "feature_fraction": settings.feature_share,
         "ndcg_eval_at": [10],
-        "lambdarank_truncation_level": 30,
-        "lambda_l2": 1.0,
+        "lambdarank_truncation_level": settings.truncation_level,
+        "lambda_l2": settings.lambda_l2,
         "seed": config.seed,
         "num_threads": 1,
         "deterministic": True,

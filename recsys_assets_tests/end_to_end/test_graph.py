@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -19,36 +18,9 @@ from recsys_assets.evaluation.leak_proof import prove_no_future_features
 from recsys_assets.publishing.manifest import verify_bundle
 from recsys_assets.schema import FEATURE_TABLES, OUTPUT_TABLES, SURFACES
 from recsys_assets.serving.trace import trace_recommendation
-from recsys_assets_tests.end_to_end.simulated_world import write_simulated_world
+from recsys_assets_tests.end_to_end.command_line import RECSYS, build_world, recsys
 
-RECSYS = str(Path(sys.executable).with_name("recsys"))
 NOT_COMPARED = {"build_id", "scored_at", "created_at", "git_sha"}
-
-
-def recsys(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"RECSYS_HOME": str(home)}
-    return subprocess.run([RECSYS, *arguments], env=environment, capture_output=True, text=True, check=False)
-
-
-def build_world(home: Path) -> Path:
-    for arguments in (("load", str(write_simulated_world(home / "incoming"))), ("build",)):
-        done = recsys(home, *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return home
-
-
-@pytest.fixture(scope="session")
-def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_world(tmp_path_factory.mktemp("built"))
-
-
-@pytest.fixture(scope="session")
-def read(built_home: Path) -> Callable[[str], list[tuple[object, ...]]]:
-    def query(sql: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(built_home / "published/current/recsys.duckdb"), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
-
-    return query
 
 
 def test_every_table_of_the_contract_is_readable_while_the_warehouse_is_held(built_home: Path, read) -> None:

@@ -1,0 +1,62 @@
+"""What tuning and ablation found, as a person reads it in a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from recsys_assets.evaluation.bootstrap import Interval
+from recsys_assets.experiments.ablation_report import describe_ablation, explain_ablation
+from recsys_assets.experiments.tuning import Tuning
+
+
+def show_tuning(found: Tuning, tuned_path: Path) -> list[RenderableType]:
+    """The untuned settings beside the best ones, what they are worth, and where they were written."""
+    heading = f"Study {found.study}: {found.n_trials} trials, {found.n_users:,} validation users"
+    table = _table(heading, ["", "untuned", "best"])
+    table.add_row("NDCG@10", f"{found.default_ndcg:.4f}", f"{found.best_ndcg:.4f}", style="bold")
+    for key, value in found.default.items():
+        table.add_row(key, f"{value:g}", f"{found.best[key]:g}" if found.best[key] != value else "")
+    lines = [
+        f"best - untuned, on the users it was chosen on: {_signed(found.difference)}",
+        f"... on users that the choice did not look at:  {_signed(found.expected)}",
+    ]
+    return [table, *map(Text, [*lines, _verdict(found, tuned_path)])]
+
+
+def show_ablation(ablation: pl.DataFrame, path: Path) -> list[RenderableType]:
+    """What each feature group and source brings and costs, and where the table was written."""
+    cells = describe_ablation(ablation)
+    table = _table("What the ranker would lose without it, in NDCG@10 on validation", cells[0])
+    for row in cells[1:]:
+        table.add_row(*row)
+    return [table, Text(explain_ablation(ablation)), Text(f"Written to {path}, with .md and .png beside it.")]
+
+
+def _verdict(found: Tuning, tuned_path: Path) -> str:
+    if found.is_written:
+        return f"Written to {tuned_path}, which counts from the next build on. Next: `recsys build`."
+    stays = (
+        f" {tuned_path} of an earlier study stays in use until `recsys tune --forget`." if tuned_path.exists() else ""
+    )
+    if found.best == found.default:
+        return f"No trial is better than the untuned settings, so nothing was written. Next: more time.{stays}"
+    return (
+        "The best trial is better only on the users that it was chosen on, so nothing was written. "
+        f"Next: more time, or more data.{stays}"
+    )
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.mean:+.4f} (95 % interval {interval.low:+.4f} to {interval.high:+.4f})"
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    return table
