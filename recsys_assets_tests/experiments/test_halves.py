@@ -17,11 +17,11 @@ def test_one_trial_gains_nothing() -> None:
 
 
 def test_the_luckiest_of_equal_trials_gains_nothing_on_other_users() -> None:
-    ndcg = np.random.default_rng(0).random((100, 400))
-    means = ndcg.mean(axis=1)
-    lucky = means.max() - means[0]
-    assert lucky > 0.03
-    assert cross_fitted_gains(ndcg, USERS).mean() < lucky / 3
+    drawn = [np.random.default_rng(seed).random((30, 400)) for seed in range(25)]
+    lucky = np.mean([ndcg.mean(axis=1).max() - ndcg[0].mean() for ndcg in drawn])
+    expected = np.mean([cross_fitted_gains(ndcg, USERS).mean() for ndcg in drawn])
+    assert lucky > 0.02
+    assert abs(expected) < lucky / 3
 
 
 @pytest.mark.parametrize("user_ids", [[], ["u1"], ["u1", "u2"]])
