@@ -32,9 +32,8 @@ def read_events(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     files = find_files(folder, "events")
     kinds = {_kind(path) for path in files}
     if len(kinds) != 1:
-        raise RecsysError(
-            f"{folder} needs events in one format (.parquet, .csv or .jsonl, also .gz), and has {sorted(kinds) or 'none'}."
-        )
+        has = ", ".join(sorted(kinds)) or "none"
+        raise RecsysError(f"{folder} needs events in one format (.parquet, .csv or .jsonl, also .gz), and has {has}.")
     reader = READERS[kinds.pop()].format(files="$files")
     found = connection.execute(f"DESCRIBE SELECT * FROM {reader}", {"files": [str(path) for path in files]}).fetchall()
     names = {row[0] for row in found}

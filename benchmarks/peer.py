@@ -1,6 +1,6 @@
 """One peer in a process of its own: try its settings, or learn and recommend.
 
-    python -m benchmarks.peer tune SPLIT PEER GIVEN OUT    the best settings on a tuning split, every try with its NDCG@10
+    python -m benchmarks.peer tune SPLIT PEER GIVEN OUT    the best settings on a tuning split, and all tries
     python -m benchmarks.peer run SPLIT PEER SETTINGS OUT  its lists (OUT.parquet) and seconds
 
 GIVEN and SETTINGS are JSON objects; what comes out is JSON in the file OUT.
@@ -26,13 +26,15 @@ TRIES = 20
 
 
 def tune_peer(split: Path, name: str, given: dict[str, Any], budget: float) -> dict[str, Any]:
-    """Try up to 20 settings, the same in every run; no new one is begun after `budget` seconds.
+    """Try up to 20 settings, the same in every run; no new one is begun after `budget` seconds of processor time.
+
+    Processor time, of all threads together, so that other work on the machine takes no settings away.
 
     Args:
         split: a tuning split, whose hidden part is used.
         name: a peer.
         given: settings that are not tried but set.
-        budget: seconds.
+        budget: seconds of processor time.
 
     Returns:
         `settings` (the best by NDCG@10, the first of equals), `tries` (settings and NDCG@10 of each), `untried` (how
@@ -46,9 +48,9 @@ def tune_peer(split: Path, name: str, given: dict[str, Any], budget: float) -> d
         return {"settings": choices[0] | given, "tries": [], "untried": 0}
     data, relevant = read_interactions(split), pl.read_parquet(split / "hidden" / "relevant.parquet")
     tries: list[tuple[float, dict[str, Any]]] = []
-    started = time.perf_counter()
+    started = time.process_time()
     for choice in choices:
-        if tries and time.perf_counter() - started > budget:
+        if tries and time.process_time() - started > budget:
             break
         peer = make(**choice, **given)
         peer.fit(data)

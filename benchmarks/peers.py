@@ -15,6 +15,7 @@ from benchmarks.score import K
 
 USERS_AT_ONCE = 512
 THREADS = 2
+NOTHING = -1e30  # implicit's score of what fills up a list lies below
 
 
 class Peer(Protocol):
@@ -62,9 +63,13 @@ class Implicit:
         self.model.fit(data.seen, show_progress=False)
 
     def recommend(self, data: Interactions, users: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The library's own top 10; it fills up short lists with a score of minus infinity."""
-        items, scores = self.model.recommend(users, data.seen[users], N=K, filter_already_liked_items=True)
-        return np.where(scores > -1e30, items, -1).astype(np.int64)
+        """The library's own top 10; where hardly more items are left it fills up with what the user has."""
+        seen = data.seen[users]
+        items, scores = self.model.recommend(users, seen, N=K, filter_already_liked_items=True)
+        has = np.zeros(items.shape, dtype=bool)
+        for place in range(items.shape[1]):
+            has[:, place] = np.asarray(seen[np.arange(len(users)), np.maximum(items[:, place], 0)]).ravel() > 0
+        return np.where((scores > NOTHING) & ~has, items, -1).astype(np.int64)
 
 
 class RecTools:
@@ -144,7 +149,13 @@ PEERS: dict[str, tuple[Callable[..., Peer], dict[str, list[Any]]]] = {
     "rectools_puresvd": (make_puresvd, {"factors": [16, 32, 64, 128]}),
     "rectools_two_stage": (
         make_two_stage,
-        {"n_negatives": [30], "n_candidates": [100], "ease": [False, True], "features": [True, False], "popular_days": [0, 14]},
+        {
+            "n_negatives": [30],
+            "n_candidates": [100],
+            "ease": [False, True],
+            "features": [True, False],
+            "popular_days": [0, 14],
+        },
     ),
 }
 

@@ -70,6 +70,9 @@ def read_lists(file: Path) -> pl.DataFrame:
             names = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}", parameters).fetchall()}
             where = f"WHERE surface = '{FOR_YOU}'" if "surface" in names else ""
             select = f"SELECT user_id::VARCHAR AS user_id, item_id::VARCHAR AS item_id, rank FROM {source} {where}"
-            return connection.sql(select, params=parameters).pl()
+            lists: pl.DataFrame = connection.sql(select, params=parameters).pl()
         except duckdb.Error as error:
-            raise RecsysError(f"{file} holds no lists of user_id, item_id and rank: {str(error).splitlines()[0]}") from error
+            raise RecsysError(
+                f"{file} holds no lists of user_id, item_id and rank: {str(error).splitlines()[0]}"
+            ) from error
+    return lists

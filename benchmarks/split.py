@@ -60,8 +60,8 @@ def cut_data(source: Path, split: Path, protocol: str, max_users: int = MAX_USER
     """Cut the data in `source` and write the split; an earlier one of that name is replaced.
 
     - `global`: the last 10 % of the events in time are test. Target users have at least 5 events before.
-    - `llo` (leave last out): of each user with at least 5 events the last 20 % by time and item, rounded down, are test.
-      All users see each other's future: a yardstick of quality, not a forecast.
+    - `llo` (leave last out): of each user with at least 5 events the last 20 % by time and item, rounded down, are
+      test. All users see each other's future: a yardstick of quality, not a forecast.
 
     Relevant are a target user's test events, of ratings those of 4 of 5 (8 of 10) or more, without items of her train
     history and items that do not occur in train; users left with none are no target users. `return` events are left
@@ -121,7 +121,9 @@ def read_meta(split: Path) -> dict[str, Any] | None:
 
 def _count(connection: duckdb.DuckDBPyConnection, protocol: str) -> dict[str, Any]:
     counts = {
-        "cut": "SELECT strftime(min(ts), '%Y-%m-%d %H:%M:%S') FROM cut WHERE is_test" if protocol == "global" else "SELECT NULL",
+        "cut": "SELECT strftime(min(ts), '%Y-%m-%d %H:%M:%S') FROM cut WHERE is_test"
+        if protocol == "global"
+        else "SELECT NULL",
         "events": "SELECT count(*) FROM cut",
         "train_events": "SELECT count(*) FROM train",
         "train_users": "SELECT count(DISTINCT user_id) FROM train",
@@ -134,10 +136,11 @@ def _count(connection: duckdb.DuckDBPyConnection, protocol: str) -> dict[str, An
 
 
 def _write(connection: duckdb.DuckDBPyConnection, split: Path) -> None:
+    hidden = "SELECT * FROM relevant_pairs SEMI JOIN target_users USING (user_id)"
     files = {
         "seen/events": "SELECT * FROM train ORDER BY ts, user_id, item_id, event_type, value",
         "target_users": "SELECT * FROM target_users ORDER BY user_id",
-        "hidden/relevant": "SELECT * FROM relevant_pairs SEMI JOIN target_users USING (user_id) ORDER BY user_id, item_id",
+        "hidden/relevant": f"{hidden} ORDER BY user_id, item_id",
     }
     for name, select in files.items():
         file = split / f"{name}.parquet"
