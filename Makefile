@@ -45,7 +45,7 @@ test: $(DEV_READY) ## the tests, the whole graph once among them; PYTEST="-k wor
 test-slow: $(DEV_READY) ## the slow tests: browser, kills, the graph twice, the leak proof, dbt unit tests, real data
 	$(BIN)/python -m pytest -m slow $(PYTEST)
 
-bench: $(RUN_READY) $(PEERS_READY) ## us and the peers on your data: DATA=folder [CUTS=2] [PEERS="popularity ..."] [PROTOCOL=global|llo] [TABLE=file] [BENCH=--help]
+bench: $(RUN_READY) $(PEERS_READY) ## this project and the peers on your data: DATA=folder [CUTS=2] [PEERS="popularity ..."]; docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run $(BENCH) "$(or $(DATA),$(if $(BENCH),,$(error make bench DATA=folder: name a folder that `recsys load` takes)))" \
 		$(if $(CUTS),--cuts $(CUTS)) $(if $(PEERS),--peers "$(PEERS)") $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(if $(TABLE),--table "$(TABLE)")
 

@@ -22,6 +22,7 @@ from recsys_assets.config import PROJECT_ROOT, load_config
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.manifest import read_git_sha
 
+DEFAULT_PEERS = " ".join(PEERS)
 REPEATS = 2  # a peer runs twice and the faster counts: other work on the machine only ever adds
 UNTUNED = {"als": {"factors": 64, "alpha": 5, "regularization": 1}, "ease_regularization": 300}
 
@@ -29,7 +30,7 @@ UNTUNED = {"als": {"factors": 64, "alpha": 5, "regularization": 1}, "ease_regula
 def main(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder with events, and items and users if any.")],
     cuts: Annotated[int, typer.Option(min=1, help="Cuts, each made of the train part of the one before.")] = 1,
-    peers: Annotated[str, typer.Option(help="Names with spaces between.")] = " ".join(PEERS),
+    peers: Annotated[str, typer.Option(help="Names with spaces between.")] = DEFAULT_PEERS,
     protocol: Annotated[str, typer.Option(help="global, llo, or auto: global unless it leaves few users.")] = "auto",
     table: Annotated[Path | None, typer.Option(help="Score this .duckdb or .parquet on cut 1; no build.")] = None,
     cut_only: Annotated[bool, typer.Option("--cut-only", help="Cut, say where, and stop.")] = False,
@@ -55,7 +56,9 @@ def main(
         ours = Result(str(table.name), lists=str(table.resolve())) if table else run_ours_on(split, limit)
         measured.append([score_result(split, result) for result in [ours, *results]])
         _say(f"{format_table(measured[-1:], measured[-1][0].result.system)}\n")
-    command = f"make bench DATA={data.name}" + (f" CUTS={cuts}" if cuts > 1 else "")
+    command = f"make bench DATA={data.name}"
+    command += (f" CUTS={cuts}" if cuts > 1 else "") + (f" PROTOCOL={protocol}" if protocol != "auto" else "")
+    command += f' PEERS="{peers}"' if peers != DEFAULT_PEERS else ""
     section = format_section(data.name, command, splits, measured)
     print(section)
     if not table:
