@@ -26,6 +26,8 @@ def find_files(folder: Path, table: str) -> list[Path]:
 def read_events(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Fill the table `events` with every event that has a user, an item and a time, in `COLUMNS`; times are UTC.
 
+    A time or value that cannot be read counts as none.
+
     Raises:
         RecsysError: the folder has no events, or files of more than one format, or a required column is missing.
     """
@@ -35,18 +37,23 @@ def read_events(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         has = ", ".join(sorted(kinds)) or "none"
         raise RecsysError(f"{folder} needs events in one format (.parquet, .csv or .jsonl, also .gz), and has {has}.")
     reader = READERS[kinds.pop()].format(files="$files")
-    found = connection.execute(f"DESCRIBE SELECT * FROM {reader}", {"files": [str(path) for path in files]}).fetchall()
-    names = {row[0] for row in found}
-    for required in ("user_id", "item_id", "ts"):
-        if required not in names:
-            raise RecsysError(f"The events in {folder} have no column {required}, which a benchmark needs.")
-    columns = [f"{name if name in names else 'NULL'}::{kind} AS {name}" for name, kind in COLUMNS.items()]
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(
-        f"""CREATE TABLE events AS SELECT {", ".join(columns)} FROM {reader}
-        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND ts IS NOT NULL""",
-        {"files": [str(path) for path in files]},
-    )
+    parameters = {"files": [str(path) for path in files]}
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        names = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}", parameters).fetchall()}
+        for required in ("user_id", "item_id", "ts"):
+            if required not in names:
+                raise RecsysError(f"The events in {folder} have no column {required}, which a benchmark needs.")
+        columns = [
+            f"try_cast({name if name in names else 'NULL'} AS {kind}) AS {name}" for name, kind in COLUMNS.items()
+        ]
+        connection.execute(
+            f"""CREATE TABLE events AS SELECT * FROM (SELECT {", ".join(columns)} FROM {reader})
+            WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND ts IS NOT NULL""",
+            parameters,
+        )
+    except duckdb.Error as error:
+        raise RecsysError(f"The events in {folder} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def copy_descriptions(folder: Path, to: Path) -> None:

@@ -63,6 +63,8 @@ def run_measured(command: list[str], log: Path, limit: float, environment: dict[
     found = json.loads(measured.read_text(encoding="utf-8"))
     if found["late"]:
         raise FailedSystemError(f"not done in {limit:.0f} s")
+    if found["status"] < 0:
+        raise FailedSystemError(f"ended by signal {-found['status']}, as when memory is short")
     if found["status"]:
         raise FailedSystemError(printed[-1] if printed else f"exit status {found['status']}")
     return Cost(found["seconds"], found["processor_seconds"], found["memory_mb"])

@@ -13,11 +13,11 @@ from benchmarks.dataset import fingerprint
 from benchmarks.ours import NAME as OURS
 from benchmarks.ours import build_ours
 from benchmarks.peers import PEERS
-from benchmarks.processes import FailedSystemError, run_peer_step
+from benchmarks.processes import PEERS_PYTHON, FailedSystemError, run_peer_step
 from benchmarks.report import Scored, describe_cut, format_faults, format_table, write_section
 from benchmarks.results import Result, find_result, keep_result, key_of_cutting, key_of_method, key_of_project
 from benchmarks.score import read_lists, score_lists
-from benchmarks.split import ENOUGH_USERS, PROTOCOLS, cut_data, cut_to_tune, read_meta
+from benchmarks.split import ENOUGH_USERS, PROTOCOLS, cut_data, cut_to_tune, demand_users, read_meta
 from recsys_assets.config import PROJECT_ROOT, load_config
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.manifest import read_git_sha
@@ -45,6 +45,10 @@ def main(
         raise RecsysError(f"There is no peer {unknown[0]}: choose from {', '.join(PEERS)}.")
     if table and cuts > 1:
         raise RecsysError("A table is of one cut: leave CUTS out.")
+    if not PEERS_PYTHON.exists():
+        raise RecsysError(
+            f"The peers' environment is not at {PEERS_PYTHON.parents[1]}: use `make bench`, which makes it."
+        )
     data = data.resolve()
     folder = scratch.resolve() / f"{data.name}-{fingerprint(data)}-{key_of_cutting()}"
     splits = cut_all(data, folder, protocol, cuts)
@@ -84,6 +88,7 @@ def cut_all(data: Path, folder: Path, protocol: str, cuts: int) -> list[Path]:
     for number in range(1, cuts + 1):
         split = folder / f"{protocol}-{number}"
         meta = read_meta(split) or cut_data(splits[-1] / "seen" if splits else data, split, protocol)
+        demand_users(split, meta)
         _say(f"{describe_cut(number, meta)} What a system may see: {split / 'seen'}")
         splits.append(split)
     return splits

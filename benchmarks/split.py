@@ -71,7 +71,7 @@ def cut_data(source: Path, split: Path, protocol: str, max_users: int = MAX_USER
         What `meta.json` holds: protocol, cut (time, or None), counts of events, users, items, pairs after each rule.
 
     Raises:
-        RecsysError: the protocol is unknown, or nobody is left to recommend for.
+        RecsysError: the protocol is unknown, or the events cannot be read.
     """
     if protocol not in PROTOCOLS:
         raise RecsysError(f"There is no protocol {protocol}: choose one of {', '.join(PROTOCOLS)}.")
@@ -92,8 +92,6 @@ def cut_data(source: Path, split: Path, protocol: str, max_users: int = MAX_USER
             ORDER BY md5(user_id), user_id LIMIT {max_users}"""
         )
         meta = {"protocol": protocol, **_count(connection, protocol)}
-        if not meta["target_users"]:
-            raise RecsysError(f"The {protocol} cut of {source} leaves no user to recommend for: it needs more events.")
         _write(connection, split)
     copy_descriptions(source, split / "seen")
     (split / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")  # last: a split with it is whole
@@ -104,13 +102,29 @@ def cut_to_tune(split: Path, protocol: str) -> Path:
     """The slice that peers are tuned on, cut out of a split's train part as that was cut out of the data.
 
     Where a global cut leaves fewer than 200 users, leave-last-out takes its place. Returns the slice, a split itself.
+
+    Raises:
+        RecsysError: no cut leaves anybody to tune on.
     """
     for kind in dict.fromkeys((protocol, "llo")):
         tuning = split / f"tuning-{kind}"
         meta = read_meta(tuning) or cut_data(split / "seen", tuning, kind, MAX_USERS_TO_TUNE)
         if meta["target_users"] >= ENOUGH_TO_TUNE:
             break
+    demand_users(tuning, meta)
     return tuning
+
+
+def demand_users(split: Path, meta: dict[str, Any]) -> None:
+    """Refuse a split without target users.
+
+    Raises:
+        RecsysError: it has none.
+    """
+    if not meta["target_users"]:
+        raise RecsysError(
+            f"The {meta['protocol']} cut at {split} leaves nobody to recommend for: it needs more events."
+        )
 
 
 def read_meta(split: Path) -> dict[str, Any] | None:

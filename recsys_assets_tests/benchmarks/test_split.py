@@ -133,17 +133,26 @@ def test_a_tuning_slice_is_cut_out_of_train(tmp_path: Path) -> None:
     assert set(train(tuning)) < set(train(tmp_path / "split"))
 
 
-@pytest.mark.parametrize(
-    ("events", "protocol", "sentence"),
-    [
-        (views("a", "abc"), "llo", r"^The llo cut of .* leaves no user to recommend for: it needs more events\.$"),
-        (views("a", "abc"), "random", r"^There is no protocol random: choose one of global, llo\.$"),
-    ],
-)
-def test_what_cannot_be_cut_is_refused(tmp_path: Path, events: list[Event], protocol: str, sentence: str) -> None:
-    with pytest.raises(RecsysError, match=sentence):
-        cut_data(write_events(tmp_path / "data", events), tmp_path / "split", protocol)
-    assert read_meta(tmp_path / "split") is None
+def test_a_tuning_slice_falls_back_to_leave_last_out(tmp_path: Path) -> None:
+    events = [*views("a", "abcdefghij"), *views("b", "jihgfedcba"), *views("c", "xyzvw", first_day=20)]
+    meta = cut_data(write_events(tmp_path / "data", events), tmp_path / "split", "global")
+    assert meta["target_users"] == 0  # c comes late
+    tuning = cut_to_tune(tmp_path / "split", "global")
+    assert (read_meta(tuning) or {})["protocol"] == "llo"
+
+
+def test_what_cannot_be_cut_is_refused(tmp_path: Path) -> None:
+    data = write_events(tmp_path / "data", views("a", "abc"))
+    with pytest.raises(RecsysError, match=r"^There is no protocol random: choose one of global, llo\.$"):
+        cut_data(data, tmp_path / "split", "random")
+    cut_data(data, tmp_path / "split", "llo")
+    with pytest.raises(RecsysError, match=r"leaves nobody to recommend for: it needs more events\.$"):
+        cut_to_tune(tmp_path / "split", "llo")
+    with pytest.raises(RecsysError, match=r"needs events in one format .*, and has none\.$"):
+        cut_data(tmp_path, tmp_path / "split", "llo")
+    (data / "events.parquet").rename(data / "events.csv")
+    with pytest.raises(RecsysError, match=r"^The events in .* (cannot be read: |have no column )"):
+        cut_data(data, tmp_path / "split", "llo")
 
 
 @pytest.mark.realdata
