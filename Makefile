@@ -7,6 +7,7 @@ BIN         := .venv/bin
 LOCKED      := $(shell cat requirements.lock requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
 RUN_READY   := .venv/ready-to-run-$(LOCKED)
 DEV_READY   := .venv/ready-to-develop-$(LOCKED)
+PEERS_READY := .venv-peers/ready-$(shell cksum < benchmarks/peers.lock | tr ' ' '-')
 # the locks are complete, so pip need resolve nothing: 54 s where it took 140 s (`pip check` proves that they are)
 PIP         := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-deps --no-compile
@@ -21,7 +22,7 @@ export DAGSTER_DISABLE_TELEMETRY     := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test test-slow check lint-sql lock clean
+.PHONY: help setup setup-dev demo dev test test-slow bench check lint-sql lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -44,6 +45,10 @@ test: $(DEV_READY) ## the tests, the whole graph once among them; PYTEST="-k wor
 test-slow: $(DEV_READY) ## the slow tests: browser, kills, the graph twice, the leak proof, dbt unit tests, real data
 	$(BIN)/python -m pytest -m slow $(PYTEST)
 
+bench: $(RUN_READY) $(PEERS_READY) ## this project and the peers on your data: DATA=folder [CUTS=2] [PEERS="popularity ..."]; docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.run $(BENCH) "$(or $(DATA),$(if $(BENCH),,$(error make bench DATA=folder: name a folder that `recsys load` takes)))" \
+		$(if $(CUTS),--cuts $(CUTS)) $(if $(PEERS),--peers "$(PEERS)") $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(if $(TABLE),--table "$(TABLE)")
+
 check: $(DEV_READY) ## format, lint, types, layers, SQL, dbt, Dagster definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -62,9 +67,11 @@ lock: $(DEV_READY) ## newest versions that pyproject.toml allows, into the two l
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra sample \
 		--constraint requirements-dev.lock \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	$(BIN)/uv pip compile benchmarks/peers.in --quiet --upgrade --universal --python-version 3.11 \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file benchmarks/peers.lock
 
 clean: ## remove .venv and caches; data stays
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info dbt_project/target dbt_project/logs
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info dbt_project/target dbt_project/logs
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: run make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
@@ -82,3 +89,10 @@ $(DEV_READY): $(RUN_READY)
 	@$(PIP_INSTALL) --requirement requirements-dev.lock
 	@$(PIP) check
 	@rm -f .venv/ready-to-develop-* && touch $@
+
+$(PEERS_READY):
+	@echo "Installing the peers into .venv-peers (about a minute, once)"
+	@$(PYTHON) -m venv .venv-peers || { rm -rf .venv-peers; exit 1; }
+	@.venv-peers/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps --no-compile --requirement benchmarks/peers.lock
+	@.venv-peers/bin/python -m pip --disable-pip-version-check --quiet check
+	@rm -f .venv-peers/ready-* && touch $@

@@ -1,9 +1,11 @@
 """An isolated home for every test, the tiny world, real data where there is some, a browser where there is one."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -65,6 +67,28 @@ def realdata() -> Callable[[str], Path]:
         return folder / name
 
     return find
+
+
+@pytest.fixture(scope="session")
+def foreign_scorer() -> Callable[[str], ModuleType]:
+    """A function from a name to a module of the scorer that ours is held to; where that is absent, the test skips."""
+    data = os.environ.get("RECSYS_REALDATA")
+    beside = (Path(data).parent if data else REPOSITORY.parent / "shared") / "bench"
+    folder = Path(os.environ.get("RECSYS_BENCH") or beside)
+
+    def load(name: str) -> ModuleType:
+        file = folder / f"{name}.py"
+        if not file.exists():
+            pytest.skip(f"the scorer to compare with is not at {file} (RECSYS_BENCH names another folder)")
+        pytest.importorskip("pandas", reason="the scorer to compare with needs pandas")
+        spec = importlib.util.spec_from_file_location(f"foreign_{name}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

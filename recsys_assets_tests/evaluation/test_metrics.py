@@ -1,7 +1,5 @@
-import importlib.util
-import os
+from collections.abc import Callable
 from math import log2
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -143,20 +141,8 @@ def test_an_irrelevant_head_never_raises_anything(order: list[str], relevant: se
 
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
-    """The peers' scorer, which lies beside the checkout and is no part of it."""
-    data = os.environ.get("RECSYS_REALDATA")
-    shared = Path(data).parent if data else Path(__file__).resolve().parents[3] / "shared"
-    file = shared / "bench" / "evaluate_table.py"
-    if not file.exists():
-        pytest.skip(f"the peers' scorer is not at {file}")
-    pytest.importorskip("pandas", reason="the peers' scorer needs pandas")
-    spec = importlib.util.spec_from_file_location("evaluate_table", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def bench(foreign_scorer: Callable[[str], ModuleType]) -> ModuleType:
+    return foreign_scorer("evaluate_table")
 
 
 @pytest.mark.realdata
