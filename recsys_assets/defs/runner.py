@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +18,7 @@ from recsys_assets.defs.progress import terminal
 from recsys_assets.errors import RecsysError
 from recsys_assets.project import export_dbt_environment, prepare_manifest
 
+HEAVY_MODULES = tuple(f"recsys_assets.defs.{name}" for name in ("candidates", "ranking", "evaluation", "publishing"))
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # LightGBM's waiting threads would spin: 3.5 times slower on a shared core
     "OPENBLAS_NUM_THREADS": "2",
@@ -37,8 +40,7 @@ def run_job(config: Config, name: str) -> None:
     export_dbt_environment(config)
     terminal.say("  reading the asset graph")
     with terminal.sign_of_life():
-        prepare_manifest(config)
-        from recsys_assets.definitions import defs  # only now: it reads the manifest
+        defs = _load_definitions(config)
 
     with _only_one(config), _open_instance(config) as instance, terminal.sign_of_life():
         _fail_dead_runs(instance)
@@ -56,6 +58,17 @@ def rebuild_features(home: Path, split: str) -> None:
     done = subprocess.run(command, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RecsysError(f"The rebuild for the leak proof failed: {done.stderr.strip().splitlines()[-1]}")
+
+
+def _load_definitions(config: Config) -> dg.Definitions:
+    with ThreadPoolExecutor(1) as pool:
+        parsing = pool.submit(prepare_manifest, config)  # in a process of its own, for 10 s where nothing is parsed yet
+        for module in HEAVY_MODULES:
+            import_module(module)  # meanwhile
+        parsing.result()
+    from recsys_assets.definitions import defs  # only now: it reads the manifest
+
+    return defs
 
 
 @contextmanager
