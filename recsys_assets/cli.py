@@ -158,6 +158,19 @@ def ablate(
     terminal.open_console().print(*experiments.show_ablation(ablation, path), sep="\n", soft_wrap=True)
 
 
+@app.command()
+def tradeoff() -> None:
+    """Measure what more diverse lists (rerank.diversity) cost in accuracy, and bring in novelty and coverage."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from recsys_assets.experiments.tradeoff import measure_tradeoff, write_tradeoff
+    from recsys_assets.serving import experiments, terminal
+
+    config = load_config()
+    measured = measure_tradeoff(config)
+    path = write_tradeoff(config, measured)
+    terminal.open_console().print(*experiments.show_tradeoff(measured, path), sep="\n", soft_wrap=True)
+
+
 def _parse_duration(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|)", text.strip())
     if found is None:

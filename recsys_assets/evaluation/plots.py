@@ -144,6 +144,19 @@ def plot_ablation(ablation: pl.DataFrame) -> bytes:
     )
 
 
+def plot_tradeoff(tradeoff: pl.DataFrame) -> bytes:
+    """NDCG against the diversity within lists, one point a value of the knob, from a `tradeoff` table."""
+    figure, axes = _new_figure(8)
+    x, y = tradeoff["intra_list_diversity"].fill_null(0).to_numpy(), tradeoff["ndcg"].to_numpy()
+    errors = np.array([y - tradeoff["ci_low"].to_numpy(), tradeoff["ci_high"].to_numpy() - y])
+    axes.errorbar(x, y, yerr=errors, fmt="o-", color=COLOURS[0], linewidth=1.6, markersize=5)
+    for place, value, diversity in zip(x, y, tradeoff["diversity"], strict=True):
+        axes.annotate(f"{diversity:g}", (place, value), xytext=(6, 6), textcoords="offset points", size=8, color=INK)
+    axes.set_ylabel("ndcg at 10 on validation, with 95 % interval", color=MUTED, size=9)
+    axes.set_ylim(bottom=0)
+    return _finish(figure, axes, "Accuracy and diversity, by rerank.diversity", "diversity within a list of 10")
+
+
 def _distinct(frame: pl.DataFrame, *columns: str) -> list[tuple[object, ...]]:
     return frame.select(columns).unique(maintain_order=True).rows()
 

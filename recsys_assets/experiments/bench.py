@@ -82,7 +82,8 @@ def read_bench(connection: duckdb.DuckDBPyConnection, config: Config) -> Bench:
             f"There is too little to learn from: {len(rows.group)} users have labels at the training cutoffs, "
             f"{MIN_TRAINING_USERS} are needed, and some at the validation cutoff."
         )
-    frame = build_ranking_frame(connection, config, validation)
-    if frame.feature_names != rows.feature_names:
+    sources = {name.removeprefix("rank_") for name in rows.feature_names if name.startswith("rank_")}
+    if sources != set(config.candidates.sources):
         raise RecsysError("The warehouse was built with other candidates.sources: run `recsys build` first.")
+    frame = build_ranking_frame(connection, config, validation)
     return Bench(rows, frame, labels, config.rerank.list_length)

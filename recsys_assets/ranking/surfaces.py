@@ -10,6 +10,7 @@ from recsys_assets.candidates.content import describe_items
 from recsys_assets.config import Config
 from recsys_assets.ranking.rerank import ItemDescriptions, RerankRules, rerank
 from recsys_assets.schema import LIVE_CUTOFF, RANKER, RRF
+from recsys_assets.warehouse import read_frame
 
 LIST_SCHEMA = {"user_id": pl.String, "surface": pl.String, "rank": pl.Int32, "item_id": pl.String, "score": pl.Float64}
 
@@ -35,10 +36,10 @@ def build_lists(connection: duckdb.DuckDBPyConnection, config: Config, method: M
     are filled up with popular items. Consumed and unavailable items are in none.
     """
     create_pools(connection, config, method)
-    items = _describe(connection, config)
     rules = config.rerank
     length = rules.list_length
     scored = connection.sql("SELECT user_id, item_id, score FROM scored").pl()
+    items = describe_candidates(connection, config, scored["item_id"].unique().sort())
     for_you = rerank(scored, items, RerankRules(length, rules.max_per_category, rules.diversity))
     new = rerank(
         connection.sql("SELECT user_id, item_id, score FROM scored SEMI JOIN new_items USING (item_id)").pl(),
@@ -168,14 +169,19 @@ def _trending(length: int) -> str:
     """
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, config: Config) -> ItemDescriptions:
-    items = connection.sql(
-        """
-        SELECT item_id, coalesce(title, '') AS title, coalesce(categories, []) AS categories,
-               coalesce(creators, []) AS creators
-        FROM (SELECT DISTINCT item_id FROM scored) LEFT JOIN staging.stg_raw__items USING (item_id) ORDER BY item_id
-        """
-    ).pl()
+def describe_candidates(connection: duckdb.DuckDBPyConnection, config: Config, item_ids: pl.Series) -> ItemDescriptions:
+    """What re-ranking knows of these items (sorted ids, without repetitions)."""
+    described = read_frame(
+        connection,
+        "SELECT item_id, title, categories, creators FROM staging.stg_raw__items ORDER BY item_id",
+    )
+    items = (
+        pl.DataFrame({"item_id": item_ids})
+        .join(described, on="item_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("title").fill_null(""), pl.col("categories").fill_null([]), pl.col("creators").fill_null([])
+        )
+    )
     first = items["categories"].list.first()
     names = {name: number for number, name in enumerate(first.drop_nulls().unique().sort())}
     return ItemDescriptions(

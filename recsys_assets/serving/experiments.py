@@ -37,6 +37,24 @@ def show_ablation(ablation: pl.DataFrame, path: Path) -> list[RenderableType]:
     return [table, Text(explain_ablation(ablation)), Text(f"Written to {path}, with .md and .png beside it.")]
 
 
+def show_tradeoff(tradeoff: pl.DataFrame, path: Path) -> list[RenderableType]:
+    """Each value of the knob with what it costs and brings, and where the table was written."""
+    columns = ["rerank.diversity", "NDCG@10", "cost", "95 % interval", "diversity", "novelty, bits", "coverage"]
+    table = _table("The top 10 of the validation users, re-ranked", columns)
+    for row in tradeoff.iter_rows(named=True):
+        diversity = row["intra_list_diversity"]
+        table.add_row(
+            f"{row['diversity']:g}",
+            f"{row['ndcg']:.4f}",
+            f"{row['difference']:+.4f}",
+            f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}",
+            "" if diversity is None else f"{diversity:.3f}",
+            f"{row['novelty']:.2f}",
+            f"{row['coverage']:.3f}",
+        )
+    return [table, Text(f"Written to {path}, with .png beside it.")]
+
+
 def _verdict(found: Tuning, tuned_path: Path) -> str:
     if found.is_written:
         return f"Written to {tuned_path}, which counts from the next build on. Next: `recsys build`."
