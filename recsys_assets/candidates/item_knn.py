@@ -7,6 +7,7 @@ from scipy import sparse
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.kept import KeptScorer
 from recsys_assets.config import Config
 
 
@@ -27,4 +28,5 @@ def fit_item_knn(history: History, catalogue: Catalogue, config: Config) -> Scor
     def score(users: IntArray) -> FloatArray:
         return np.asarray((recent[users] @ neighbours).toarray(), np.float32)
 
-    return score
+    parts = {"data": neighbours.data, "indices": neighbours.indices, "indptr": neighbours.indptr}
+    return KeptScorer(score, {"item_ids": history.item_ids, **parts})

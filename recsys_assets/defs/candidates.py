@@ -22,7 +22,7 @@ OWN_INPUTS = {
     "covisited": [dg.AssetKey(["candidates", "covisited_items"])],
     "content": [dg.AssetKey(["staging", "stg_raw__items"])],
 }
-KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn"}}
+KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn"}, "sasrec": {"pytorch"}}
 
 
 @dg.multi_asset(
@@ -34,7 +34,10 @@ KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "content": {"scikitlearn
             group_name="candidates",
             owners=OWNERS,
             kinds={"python", "duckdb"} | KINDS.get(source, set()),
-            description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
+            description=(
+                "One row per cutoff, user and item that this source lists; none where candidates.sources does not name "
+                f"it. {fit.__doc__}"
+            ),
             skippable=True,
         )
         for source, fit in SOURCES.items()
