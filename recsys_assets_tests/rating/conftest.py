@@ -18,7 +18,7 @@ def torch_extra() -> None:
 
 @pytest.fixture
 def world() -> tuple[Snapshot, pl.DataFrame]:
-    """Ratings 1 to 5 of 60 users and 40 items, each a user's level, an item's, and its price; 1,800 known, 600 to come."""
+    """Ratings of 60 users and 40 items: the user's level, the item's, and its price; 1,800 known, 600 to come."""
     drawn = np.random.default_rng(5)
     pairs = drawn.permutation(60 * 40)
     user, item = pairs // 40, pairs % 40

@@ -35,7 +35,8 @@ def rated_warehouse(world) -> Iterator[duckdb.DuckDBPyConnection]:
             SELECT user_id, item_id, value, 'rating' AS event_type, n AS event_number,
                    TIMESTAMP '2024-01-01' + to_minutes(36 * n::BIGINT) AS occurred_at FROM ratings
             UNION ALL SELECT user_id, item_id, 9, 'view', 10000 + n, TIMESTAMP '2024-02-12' FROM ratings;
-            CREATE TABLE cutoffs AS SELECT *, lead(visible_until) OVER (ORDER BY visible_until NULLS LAST) AS labels_until
+            CREATE TABLE cutoffs AS
+            SELECT *, lead(visible_until) OVER (ORDER BY visible_until NULLS LAST) AS labels_until
             FROM (VALUES {ends}) AS rows(cutoff, visible_until);
             CREATE TABLE intermediate.int_user_cutoffs AS FROM cutoffs, (SELECT user_id FROM users);
             CREATE TABLE intermediate.int_history AS
@@ -97,9 +98,7 @@ def test_data_without_ratings_has_no_models_and_one_sentence_says_so(rated_wareh
 def test_the_network_without_pytorch_is_one_sentence(rated_warehouse, monkeypatch) -> None:
     monkeypatch.setattr(torch_extra, "has_torch", lambda: False)
     config = load_config({"RECSYS__RATING__MODELS": "[rating_network]"})
-    with pytest.raises(
-        RecsysError, match=r"^rating.models names rating_network, which needs PyTorch: run `make setup-"
-    ):
+    with pytest.raises(RecsysError, match=r"^rating.models names rating_network, which needs PyTorch: run `make"):
         train_rating_models(rated_warehouse, config, ROLES, lambda line: None)
 
 
