@@ -20,7 +20,7 @@ from recsys_assets.torch_extra import seeded_torch
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.json"
-BATCH = 128
+BATCH = 64
 JUDGED_AT = 10
 PADDING = 0  # items are 1 ... n in the network
 
