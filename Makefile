@@ -4,10 +4,11 @@ RECSYS_HOME ?= data
 PYTEST      ?=
 BIN         := .venv/bin
 # what was installed from: a target runs pip only when one of these files has changed
-LOCKED      := $(shell cat requirements.lock requirements-dev.lock pyproject.toml | cksum | tr ' ' '-')
+LOCKED      := $(shell cat requirements.lock requirements-dev.lock requirements-torch.lock pyproject.toml | cksum | tr ' ' '-')
 RUN_READY   := .venv/ready-to-run-$(LOCKED)
 DEV_READY   := .venv/ready-to-develop-$(LOCKED)
 PEERS_READY := .venv-peers/ready-$(shell cksum < benchmarks/peers.lock | tr ' ' '-')
+TORCH_READY := .venv/ready-for-torch-$(LOCKED)
 # the locks are complete, so pip need resolve nothing: 54 s where it took 140 s (`pip check` proves that they are)
 PIP         := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-deps --no-compile
@@ -22,13 +23,14 @@ export DAGSTER_DISABLE_TELEMETRY     := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dev test test-slow bench check lint-sql lock clean
+.PHONY: help setup setup-dev setup-torch demo dev test test-slow bench check lint-sql lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-11s %s\n", $$1, $$2}'
 
 setup: $(RUN_READY) ## .venv with what running needs
 setup-dev: $(DEV_READY) ## ... and with what testing and checking need
+setup-torch: $(TORCH_READY) ## ... and with PyTorch (a CPU build), for rating_network and sasrec
 
 demo: $(RUN_READY) ## everything on real films: load 100,004 ratings, build, publish, and what to look at next
 	$(BIN)/recsys sample movielens
@@ -61,14 +63,18 @@ check: $(DEV_READY) ## format, lint, types, layers, SQL, dbt, Dagster definition
 lint-sql: $(DEV_READY) ## the SQL part of check
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests/*.sql
 
-lock: $(DEV_READY) ## newest versions that pyproject.toml allows, into the two lock files
-	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --all-extras \
+lock: $(DEV_READY) ## newest versions that pyproject.toml allows, into the lock files
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+		--extra sample --extra test --extra check --extra lock \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra sample \
 		--constraint requirements-dev.lock \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	$(BIN)/uv pip compile benchmarks/peers.in --quiet --upgrade --universal --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file benchmarks/peers.lock
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra torch \
+		--constraint requirements-dev.lock --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+		| grep -vE '^(nvidia|cuda|triton)' | grep -vxFf requirements.lock > requirements-torch.lock # a CPU build needs no GPU's
 
 clean: ## remove .venv and caches; data stays
 	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info dbt_project/target dbt_project/logs
@@ -96,3 +102,9 @@ $(PEERS_READY):
 	@.venv-peers/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps --no-compile --requirement benchmarks/peers.lock
 	@.venv-peers/bin/python -m pip --disable-pip-version-check --quiet check
 	@rm -f .venv-peers/ready-* && touch $@
+
+$(TORCH_READY): $(RUN_READY)
+	@echo "Installing PyTorch into .venv (about half a minute, once)"
+	@$(PIP_INSTALL) --requirement requirements-torch.lock
+	@$(BIN)/python -c 'import torch' || { echo "This index serves a CUDA build of PyTorch: let PIP_INDEX_URL name one with CPU builds, remove torch and run make setup-torch again" >&2; exit 1; }
+	@rm -f .venv/ready-for-torch-* && touch $@

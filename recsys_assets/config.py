@@ -107,6 +107,18 @@ class EaseConfig(Section):
     max_side: int = Field(ge=1)
 
 
+class SasrecConfig(Section):
+    dimensions: int = Field(ge=1)
+    blocks: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    max_length: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    learning_rate: float = Field(gt=0)
+    max_epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    softmax_items: int = Field(ge=1)
+
+
 class CandidatesConfig(Section):
     per_source: int = Field(ge=1)
     per_user: int = Field(ge=1)
@@ -122,6 +134,7 @@ class CandidatesConfig(Section):
     als: AlsConfig
     item_embeddings: ItemEmbeddingsConfig
     ease: EaseConfig
+    sasrec: SasrecConfig
 
 
 class TreesConfig(Section):
@@ -144,6 +157,31 @@ class RankingConfig(Section):
     lambda_l2: float = Field(ge=0)
     truncation_level: int = Field(ge=1)
     objectives: ObjectivesConfig
+
+
+class RatingForestConfig(Section):
+    trees: int = Field(ge=1)
+    max_depth: int = Field(ge=1)
+    leaves: tuple[int, ...] = Field(min_length=1)
+    feature_share: float = Field(gt=0, le=1)
+    rows_per_tree: int = Field(ge=1)
+
+
+class RatingNetworkConfig(Section):
+    dimensions: int = Field(ge=1)
+    hidden: int = Field(ge=2)
+    dropout: float = Field(ge=0, lt=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    max_epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
+
+
+class RatingConfig(Section):
+    models: tuple[Literal["rating_mean", "rating_bias", "rating_forest", "rating_network"], ...]
+    regularizations: tuple[float, ...] = Field(min_length=1)
+    forest: RatingForestConfig
+    network: RatingNetworkConfig
 
 
 class RerankConfig(Section):
@@ -180,6 +218,7 @@ class Config(Section):
     features: FeaturesConfig
     candidates: CandidatesConfig
     ranking: RankingConfig
+    rating: RatingConfig
     rerank: RerankConfig
     evaluation: EvaluationConfig
     publishing: PublishingConfig
@@ -198,6 +237,11 @@ class Config(Section):
     def models_path(self) -> Path:
         """Trained models of the last build, as LightGBM text."""
         return self.home / "models"
+
+    @property
+    def fitted_path(self) -> Path:
+        """What rating models and candidate sources left, one folder a name; a bundle copies it."""
+        return self.home / "fitted"
 
     @property
     def published_path(self) -> Path:

@@ -10,13 +10,22 @@ from recsys_assets.defs.jobs import jobs
 from recsys_assets.defs.progress import progress_logger
 from recsys_assets.defs.publishing import publishing_assets
 from recsys_assets.defs.ranking import ranking_assets
+from recsys_assets.defs.rating import rating_assets
 from recsys_assets.defs.raw import raw_tables
 from recsys_assets.defs.resources import Settings
 from recsys_assets.defs.warehouse import warehouse_assets
 from recsys_assets.project import DBT_EXECUTABLE, recsys_project
 
 defs = dg.Definitions(
-    assets=[raw_tables, *warehouse_assets, *candidate_assets, *ranking_assets, *evaluation_assets, *publishing_assets],
+    assets=[
+        raw_tables,
+        *warehouse_assets,
+        *candidate_assets,
+        *ranking_assets,
+        *rating_assets,
+        *evaluation_assets,
+        *publishing_assets,
+    ],
     asset_checks=asset_checks,
     jobs=jobs,
     resources={

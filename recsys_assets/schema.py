@@ -5,6 +5,8 @@ from typing import Final
 LIVE_CUTOFF: Final = "live"
 RANKER: Final = "ranker"  # the method, and model of the report, that is trained
 RRF: Final = "rrf"  # the one that fuses all sources by their ranks
+RATING_METRICS: Final = ("rmse", "mse", "mae")  # of models that predict values; lower is better
+NO_LIST: Final = 0  # the k of metrics that cut no list
 FOR_YOU: Final = "for_you"
 SURFACES: Final = (FOR_YOU, "because_you_liked", "new_releases", "trending", "discover")
 

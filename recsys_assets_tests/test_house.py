@@ -17,7 +17,7 @@ from recsys_assets.cli import app
 from recsys_assets.defs.runner import ENVIRONMENT
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock")
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
@@ -57,6 +57,13 @@ def test_what_runs_is_locked_to_the_same_versions_for_running_and_for_testing() 
     assert set(map(str, pins("requirements.lock"))) <= set(map(str, pins("requirements-dev.lock")))
 
 
+def test_pytorch_is_in_no_lock_but_its_own_and_nothing_for_gpus_in_any() -> None:
+    torch = {pin.name for pin in pins("requirements-torch.lock")}
+    assert declared("torch") - declared() == {"safetensors", "torch"} <= torch
+    assert torch & {pin.name for lock in LOCKS[:2] for pin in pins(lock)} <= {"setuptools"}
+    assert [name for name in torch if name.startswith(("nvidia", "cuda", "triton"))] == []
+
+
 def test_locks_hold_everything_declared() -> None:
     assert declared("sample") <= {canonicalize_name(pin.name) for pin in pins("requirements.lock")}
     assert declared("sample", "test", "check", "lock") <= {
@@ -81,7 +88,8 @@ def test_package_imports_what_is_declared_and_nothing_else() -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             imported |= {name.split(".", maxsplit=1)[0] for name in names}
     imported -= {*sys.stdlib_module_names, "recsys_assets"}
-    assert {canonicalize_name(owners[name][0]) for name in imported} == declared("sample") - PROGRAMS
+    distributions = {canonicalize_name(owners.get(name, [name])[0]) for name in imported}  # an extra may be absent
+    assert distributions == declared("sample", "torch") - PROGRAMS
 
 
 @pytest.mark.parametrize("page", PAGES)

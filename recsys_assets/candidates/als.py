@@ -7,6 +7,7 @@ from threadpoolctl import threadpool_limits
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.kept import KeptScorer
 from recsys_assets.config import Config
 
 
@@ -37,4 +38,12 @@ def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
         scores[~has_likes[users]] = 0
         return scores
 
-    return score
+    return KeptScorer(
+        score,
+        {
+            "user_ids": history.user_ids,
+            "item_ids": history.item_ids,
+            "user_factors": model.user_factors,
+            "item_factors": model.item_factors,
+        },
+    )

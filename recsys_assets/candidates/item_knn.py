@@ -7,6 +7,7 @@ from scipy import sparse
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.kept import KeptScorer
 from recsys_assets.config import Bm25Config, Config
 
 
@@ -35,4 +36,5 @@ def _fit(history: History, settings: Bm25Config, profiles: sparse.csr_matrix, co
     def score(users: IntArray) -> FloatArray:
         return np.asarray((profiles[users] @ neighbours).toarray(), np.float32)
 
-    return score
+    parts = {"data": neighbours.data, "indices": neighbours.indices, "indptr": neighbours.indptr}
+    return KeptScorer(score, {"item_ids": history.item_ids, **parts})

@@ -18,6 +18,7 @@ from recsys_assets.candidates.popular import (
     fit_popular_in_category,
 )
 from recsys_assets.candidates.repeat import fit_repeat
+from recsys_assets.candidates.sasrec import fit_sasrec
 from recsys_assets.candidates.user_knn import fit_user_knn
 from recsys_assets.config import Config
 
@@ -38,4 +39,5 @@ SOURCES: dict[str, FitSource] = {
     "item_embeddings": fit_item_embeddings,
     "ease": fit_ease,
     "ease_liked": fit_ease_liked,
+    "sasrec": fit_sasrec,
 }

@@ -1,15 +1,16 @@
 """`candidates.<source>`: every source's lists at every cutoff; `candidates.merged`: their fusion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 import polars as pl
 
-from recsys_assets.candidates.catalogue import read_catalogue
-from recsys_assets.candidates.generate import fuse_candidates, list_candidates, score_block, user_blocks
-from recsys_assets.candidates.history import read_cutoffs, read_history
+from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
+from recsys_assets.candidates.generate import Scorer, fuse_candidates, list_candidates, score_block, user_blocks
+from recsys_assets.candidates.history import History, read_cutoffs, read_history
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.config import Config
+from recsys_assets.fitted import Savable, replace_fitted
 from recsys_assets.schema import LIVE_CUTOFF
 from recsys_assets.warehouse import count_rows, transaction
 
@@ -23,36 +24,50 @@ def write_candidates(
 ) -> None:
     """Replace `tables`: sources' names (one row per cutoff, user and item that the source lists), and MERGED.
 
-    The columns are those of `list_candidates` and `fuse_candidates`. A history is read once and learnt from by every
-    source; each cutoff is learnt anew, so that no source sees labels. The fusion needs all sources of the
-    configuration, whichever tables are replaced.
+    The columns are those of `list_candidates` and `fuse_candidates`. A source that `candidates.sources` does not name
+    stays empty; the fusion needs all that it names, whichever tables are replaced. What the live cutoff taught a source
+    that can be saved is kept in `fitted/`. A history is read once and learnt from by all sources; each cutoff is learnt
+    anew, so that no source sees labels.
     """
     length = choose_list_length(connection, config)
-    fused = config.candidates.sources if MERGED in tables else ()
-    sources = [source for source in SOURCES if source in tables or source in fused]
+    named = [source for source in SOURCES if source in config.candidates.sources]
+    sources = named if MERGED in tables else [source for source in named if source in tables]
+    kept: dict[str, Savable | None] = {table: None for table in tables if table in SOURCES}
     with transaction(connection):
         for table in tables:
-            _create(connection, table, config.candidates.sources)
+            _create(connection, table, named)
         for cutoff in read_cutoffs(connection):
             history = read_history(connection, cutoff)
             catalogue = read_catalogue(connection, history)
-            scorers = {}
+            scorers: dict[str, Scorer] = {}
             for source in sources:
                 scorers[source] = SOURCES[source](history, catalogue, config)
                 say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
-            batch = _Batch(connection, tables)
-            for users in user_blocks(history):
-                scored = {
-                    source: score_block(history, catalogue, scorer, users, length) for source, scorer in scorers.items()
-                }
-                for source in sources:
-                    batch.add(source, list_candidates(history, users, scored[source]))
-                if fused:
-                    inputs = {source: scored[source] for source in fused}
-                    rrf_k, per_user = config.candidates.rrf_k, config.candidates.per_user
-                    batch.add(MERGED, fuse_candidates(history, users, inputs, rrf_k=rrf_k, per_user=per_user))
-            batch.insert()
-            say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
+            n_rows = _write_cutoff(config, _Batch(connection, tables), history, catalogue, scorers, length)
+            say(f"{cutoff}: {n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
+            if cutoff == LIVE_CUTOFF:
+                learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
+                kept |= {source: model for source, model in learnt.items() if isinstance(model, Savable)}
+    replace_fitted(config, kept)
+
+
+def _write_cutoff(
+    config: Config,
+    batch: "_Batch",
+    history: History,
+    catalogue: Catalogue,
+    scorers: Mapping[str, Scorer],
+    length: int,
+) -> int:
+    rrf_k, per_user = config.candidates.rrf_k, config.candidates.per_user
+    for users in user_blocks(history):
+        scored = {source: score_block(history, catalogue, scorer, users, length) for source, scorer in scorers.items()}
+        for source, opinion in scored.items():
+            batch.add(source, list_candidates(history, users, opinion))
+        if MERGED in batch.waiting:
+            batch.add(MERGED, fuse_candidates(history, users, scored, rrf_k=rrf_k, per_user=per_user))
+    batch.insert()
+    return batch.n_rows
 
 
 class _Batch:

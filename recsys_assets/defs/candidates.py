@@ -20,7 +20,13 @@ OWN_INPUTS = {
     "covisited": [dg.AssetKey(["candidates", "covisited_items"])],
     "content": [dg.AssetKey(["staging", "stg_raw__items"])],
 }
-KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "item_knn_plain": {"implicit"}, "content": {"scikitlearn"}}
+KINDS = {
+    "als": {"implicit"},
+    "item_knn": {"implicit"},
+    "item_knn_plain": {"implicit"},
+    "content": {"scikitlearn"},
+    "sasrec": {"pytorch"},
+}
 
 
 @dg.multi_asset(
@@ -33,7 +39,10 @@ KINDS = {"als": {"implicit"}, "item_knn": {"implicit"}, "item_knn_plain": {"impl
                 group_name="candidates",
                 owners=OWNERS,
                 kinds={"python", "duckdb"} | KINDS.get(source, set()),
-                description=f"One row per cutoff, user and item that this source lists. {fit.__doc__}",
+                description=(
+                    "One row per cutoff, user and item that this source lists; none where candidates.sources does not "
+                    f"name it. {fit.__doc__}"
+                ),
                 skippable=True,
             )
             for source, fit in SOURCES.items()

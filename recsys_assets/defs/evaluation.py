@@ -22,7 +22,7 @@ from recsys_assets.evaluation.report import build_model_report
 from recsys_assets.evaluation.segment_report import build_segment_report
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.schema import RANKER, RRF
-from recsys_assets.warehouse import replace_table
+from recsys_assets.warehouse import read_frame, replace_table
 
 METHOD_CHOICE_SCHEMA = {
     "method": pl.String,
@@ -90,7 +90,7 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
 
 @dg.asset(
     key=["evaluation", "model_report"],
-    deps=[LISTS, LABELS],
+    deps=[LISTS, LABELS, dg.AssetKey(["evaluation", "rating_report"])],
     group_name="evaluation",
     owners=OWNERS,
     kinds={"python", "polars"},
@@ -98,7 +98,7 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
     pool=POOL,
 )
 def model_report(settings: Settings) -> dg.MaterializeResult:
-    """Accuracy, coverage, novelty and diversity of every model."""
+    """Accuracy, coverage, novelty and diversity of every list, and the errors of the rating models."""
     with settings.warehouse("evaluation") as (config, connection):
         popularity, n_users = read_popularity(connection, "test")
         report = build_model_report(
@@ -114,7 +114,8 @@ def model_report(settings: Settings) -> dg.MaterializeResult:
             split=read_split(connection),
             models=[*config.candidates.sources, RRF],
         )
-        replace_table(connection, "evaluation.model_report", report)
+        errors = read_frame(connection, "FROM evaluation.rating_report ORDER BY ALL")
+        replace_table(connection, "evaluation.model_report", pl.concat([report, errors]))
         metadata = describe_table(connection, "evaluation.model_report")
         if len(report):
             metadata["ndcg_at_10"] = plot(plot_models(report))

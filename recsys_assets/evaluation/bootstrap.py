@@ -43,12 +43,29 @@ def bootstrap_paired_difference(values: ArrayLike, versus: ArrayLike, draws: int
 def bootstrap_mean_intervals(columns: NDArray[np.float64], draws: int, seed: int) -> list[Interval]:
     """The interval of each column of a users x columns array; all columns see the same resamples.
 
+    Source: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+
+    Raises:
+        RecsysError: there are no rows, or a value is not finite.
+    """
+    means = resample_means(columns, draws, seed)
+    return [interval_of(mean, resampled) for mean, resampled in zip(means[0], means[1:].T, strict=True)]
+
+
+def interval_of(value: float, resampled: NDArray[np.float64]) -> Interval:
+    """A value with the percentile interval of what the resamples gave for it."""
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    return Interval(float(value), float(low), float(high))
+
+
+def resample_means(columns: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
+    """(1 + draws) x columns: the columns' means over all users, then over each resample of the users.
+
     The resamples are those of `numpy.random.default_rng(seed).integers(0, n, n)` drawn `draws` times, so figures
     compare with any evaluation that does this. Each resample is a count a user; its means are counts x columns. Values
     are first put on a grid of powers of two, fine enough (2**-44 for 100 users, 2**-31 for a million) and yet so coarse
     that all sums are exact, so that the result depends on neither the order of summation nor the number of threads.
-
-    Source: Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
 
     Raises:
         RecsysError: there are no rows, or a value is not finite.
@@ -63,18 +80,13 @@ def bootstrap_mean_intervals(columns: NDArray[np.float64], draws: int, seed: int
     exact = np.round(columns * grid) / grid
 
     generator = np.random.default_rng(seed)
-    means = np.empty((draws, columns.shape[1]))
+    means = np.empty((1 + draws, columns.shape[1]))
+    means[0] = exact.sum(axis=0) / n_users
     at_once = max(1, DRAWN_AT_ONCE // n_users)
     for start in range(0, draws, at_once):
         rows = min(at_once, draws - start)
         drawn = generator.integers(0, n_users, size=(rows, n_users))
         drawn += np.arange(rows)[:, np.newaxis] * n_users
         counts = np.bincount(drawn.ravel(), minlength=rows * n_users).reshape(rows, n_users)
-        means[start : start + rows] = counts.astype(np.float64) @ exact / n_users
-
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(means, [tail, 100 - tail], axis=0)
-    return [
-        Interval(float(mean), float(lower), float(upper))
-        for mean, lower, upper in zip(exact.sum(axis=0) / n_users, low, high, strict=True)
-    ]
+        means[1 + start : 1 + start + rows] = counts.astype(np.float64) @ exact / n_users
+    return means

@@ -12,15 +12,17 @@ from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.manifest import (
     DATABASE_FILE,
     MODEL_FOLDER,
+    MODELS_FOLDER,
     BuildInfo,
     Manifest,
     describe_files,
     package_versions,
     write_manifest,
 )
+from recsys_assets.publishing.metrics import write_metrics
 from recsys_assets.publishing.retention import UNFINISHED_PREFIX
 from recsys_assets.publishing.switch import publishing_lock, switch_to, sync_folder
-from recsys_assets.publishing.tables import write_tables
+from recsys_assets.publishing.tables import WAREHOUSE_TABLES, write_tables
 
 READ_ONLY_FILE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -63,8 +65,11 @@ def _write_bundle(config: Config, connection: duckdb.DuckDBPyConnection, build: 
     model = config.models_path / build.model_version
     if not model.is_dir():
         raise RecsysError(f"There is no model {build.model_version} in the models folder: run `recsys build` first.")
+    if config.fitted_path.is_dir():
+        shutil.copytree(config.fitted_path, folder / MODELS_FOLDER, copy_function=shutil.copyfile)
     shutil.copytree(model, folder / MODEL_FOLDER, copy_function=shutil.copyfile)
     row_counts = write_tables(config, connection, build, folder / DATABASE_FILE)
+    write_metrics(connection, WAREHOUSE_TABLES["model_report"], folder)
     write_manifest(
         folder,
         Manifest(

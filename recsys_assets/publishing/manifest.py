@@ -20,7 +20,8 @@ from recsys_assets.errors import RecsysError
 
 MANIFEST_FILE: Final = "manifest.json"
 DATABASE_FILE: Final = "recsys.duckdb"
-MODEL_FOLDER: Final = "model"
+MODELS_FOLDER: Final = "models"
+MODEL_FOLDER: Final = f"{MODELS_FOLDER}/ranker"
 REPORTED_PACKAGES: Final = (
     "dagster",
     "dbt-core",

@@ -14,6 +14,7 @@ from rich.text import Text
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.manifest import DATABASE_FILE, Manifest
 from recsys_assets.publishing.switch import CURRENT_LINK
+from recsys_assets.schema import NO_LIST, RATING_METRICS
 from recsys_assets.serving.history import History
 from recsys_assets.serving.lists import RecommendationList, SimilarList
 from recsys_assets.serving.reports import CandidateRecall, ModelMetric, Report
@@ -98,10 +99,14 @@ def show_report(report: Report, metric: str | None = None, k: int | None = None)
     metrics = sorted({row.metric for row in report.models})
     if metric is not None and metric not in metrics:
         raise RecsysError(f"The report has no metric '{metric}'; there are: {', '.join(metrics)}.")
-    ks = sorted({row.k for row in report.models if metric in (None, row.metric)})
+    ks = sorted({row.k for row in report.models if metric == row.metric or (metric is None and row.k != NO_LIST)})
+    if not ks:
+        return [_ratings(report.models, RATING_METRICS), *_split_warning(report.models[0].split), decision]
     k = k if k is not None else DEFAULT_K if DEFAULT_K in ks else ks[0]
     if k not in ks:
         raise RecsysError(f"The report has no k = {k}; there are: {', '.join(map(str, ks))}.")
+    if metric in RATING_METRICS:
+        return [_ratings(report.models, (metric,)), *_split_warning(report.models[0].split)]
     rows = [row for row in report.models if row.k == k]
     table = _models(rows, report.manifest, MAIN_METRICS if metric is None else (metric,), k)
     shown: list[RenderableType] = [table, *_split_warning(rows[0].split)]
@@ -110,7 +115,11 @@ def show_report(report: Report, metric: str | None = None, k: int | None = None)
         for row in rows
         if row.metric == VERSUS_BEST and metric is None
     ]
-    return [*shown, _candidates(report.candidates), decision] if metric is None else shown
+    if metric is not None:
+        return shown
+    if any(row.metric in RATING_METRICS for row in report.models):
+        shown.append(_ratings(report.models, RATING_METRICS))
+    return [*shown, _candidates(report.candidates), decision]
 
 
 def _models(rows: Sequence[ModelMetric], manifest: Manifest, metrics: Sequence[str], k: int) -> Table:
@@ -130,6 +139,20 @@ def _models(rows: Sequence[ModelMetric], manifest: Manifest, metrics: Sequence[s
         first = found[sort_by]
         others = [f"{found[name].value:.4f}" if name in found else "" for name in shown[1:]]
         table.add_row(name, f"{first.value:.4f}", _interval(first), *others, f"{first.n_users:,}", style=style)
+    return table
+
+
+def _ratings(rows: Sequence[ModelMetric], metrics: Sequence[str]) -> Table:
+    by_model: dict[str, dict[str, ModelMetric]] = {}
+    for row in rows:
+        if row.metric in metrics:
+            by_model.setdefault(row.model, {})[row.metric] = row
+    columns = ["model", metrics[0], "95 % interval", *metrics[1:], "users"]
+    table = _table("Predicted ratings: errors, lower is better", columns, columns[1:])
+    for model in sorted(by_model, key=lambda model: (by_model[model][metrics[0]].value, model)):
+        first = by_model[model][metrics[0]]
+        others = [f"{by_model[model][name].value:.4f}" for name in metrics[1:]]
+        table.add_row(model, f"{first.value:.4f}", _interval(first), *others, f"{first.n_users:,}")
     return table
 
 

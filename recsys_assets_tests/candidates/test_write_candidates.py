@@ -1,6 +1,7 @@
 """Every source's table at every cutoff, and how long the lists are."""
 
 import duckdb
+import numpy as np
 import pytest
 
 from recsys_assets.candidates import generate, write
@@ -83,3 +84,23 @@ def test_the_fusion_alone_needs_all_sources_and_replaces_none(small_warehouse, t
     assert {f"rank_{source}" for source in tiny_home.candidates.sources} < set(names)
     tables = small_warehouse.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'candidates'")
     assert ("popular",) not in tables.fetchall()
+
+
+def test_a_source_that_is_not_configured_stays_empty(small_warehouse, tiny_home) -> None:
+    lines: list[str] = []
+    write_candidates(small_warehouse, tiny_home, ["popular", "sasrec"], lines.append)
+    assert stored(small_warehouse, "sasrec") == []
+    assert not any("sasrec" in line for line in lines)
+
+
+def test_what_live_taught_a_source_is_kept_until_it_is_switched_off(small_warehouse, tiny_home) -> None:
+    write_candidates(small_warehouse, tiny_home, ["als", "item_knn", "popular"], lambda line: None)
+    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["als", "item_knn"]
+    arrays = np.load(tiny_home.fitted_path / "als" / "model.npz", allow_pickle=False)
+    assert (arrays["user_ids"].tolist(), arrays["item_ids"].tolist()) == (["u1", "u2"], ["a", "b", "c"])
+    assert arrays["user_factors"].shape[0] == 2
+    candidates = tiny_home.candidates.model_copy(update={"sources": ("popular",)})
+    write_candidates(
+        small_warehouse, tiny_home.model_copy(update={"candidates": candidates}), ["als"], lambda line: None
+    )
+    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["item_knn"]

@@ -1,16 +1,19 @@
+import json
 import re
 import stat
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from recsys_assets.config import Config, load_config
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.bundle import publish_bundle
-from recsys_assets.publishing.manifest import DATABASE_FILE
+from recsys_assets.publishing.manifest import DATABASE_FILE, verify_bundle
 from recsys_assets.publishing.switch import current_bundle
+from recsys_assets.rating.baselines import fit_mean, load_bias
 from recsys_assets.schema import OUTPUT_KEYS, OUTPUT_TABLES
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.fixtures.published_world import describe, make_warehouse, publish
@@ -141,7 +144,13 @@ def test_two_builds_of_one_second_have_two_names(tiny_home: Config) -> None:
 def test_published_files_are_read_only(published: Path) -> None:
     files = [path for path in published.rglob("*") if path.is_file()]
     names = {path.relative_to(published).as_posix() for path in files}
-    assert names == {"manifest.json", "recsys.duckdb", "model/ranker.json", "model/lambdarank.txt"}
+    results = {name for name in names if name.startswith("model_evaluation_results/")}
+    assert names - results == {
+        "manifest.json",
+        "recsys.duckdb",
+        "models/ranker/ranker.json",
+        "models/ranker/lambdarank.txt",
+    }
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o444}
 
 
@@ -207,3 +216,25 @@ def test_the_connection_is_left_as_it_was(tiny_home: Config) -> None:
         publish_bundle(tiny_home, connection, describe(tiny_home, connection, MARCH))
         assert connection.execute("SELECT database_name FROM duckdb_databases() ORDER BY ALL").fetchall() == before
         assert connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone() == (False,)
+
+
+def test_each_model_of_the_report_leaves_its_metrics_and_they_are_the_tables(published: Path) -> None:
+    files = sorted((published / "model_evaluation_results").rglob("metrics.json"))
+    rows = []
+    for file in files:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        assert file.parent.name == told["model"]
+        rows += [(told["model"], *metric.values()) for metric in told["metrics"]]
+    table = read(published, "SELECT model, * EXCLUDE (model) FROM model_report ORDER BY model, metric, k, cutoff")
+    assert rows == table
+    assert len({row[0] for row in rows}) == len(files) > 1
+
+
+def test_what_was_fitted_lies_beside_the_ranker_and_is_in_the_manifest(tiny_home: Config) -> None:
+    make_warehouse(tiny_home)
+    fit_mean(pl.DataFrame({"user_id": ["u"], "item_id": ["i"], "value": [4.0]})).save(
+        tiny_home.fitted_path / "rating_mean"
+    )
+    bundle = publish(tiny_home, MARCH)
+    assert load_bias(bundle / "models" / "rating_mean").mean == 4.0
+    assert "models/rating_mean/model.json" in verify_bundle(bundle).files

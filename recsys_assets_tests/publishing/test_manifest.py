@@ -109,7 +109,7 @@ def test_a_whole_bundle_is_verified(bundle: Path) -> None:
     assert verify_bundle(bundle) == read_manifest(bundle)
 
 
-@pytest.mark.parametrize("name", ["recsys.duckdb", "model/lambdarank.txt", "model/ranker.json"])
+@pytest.mark.parametrize("name", ["recsys.duckdb", "models/ranker/lambdarank.txt", "models/ranker/ranker.json"])
 def test_one_changed_byte_is_found(bundle: Path, name: str) -> None:
     path = bundle / name
     content = bytearray(path.read_bytes())
@@ -122,8 +122,8 @@ def test_one_changed_byte_is_found(bundle: Path, name: str) -> None:
 
 
 def test_a_missing_file_is_found(bundle: Path) -> None:
-    (bundle / "model" / "ranker.json").unlink()
-    with pytest.raises(RecsysError, match=f"^Bundle {bundle.name} is damaged: model/ranker.json is missing.$"):
+    (bundle / "models/ranker" / "ranker.json").unlink()
+    with pytest.raises(RecsysError, match=f"^Bundle {bundle.name} is damaged: models/ranker/ranker.json is missing.$"):
         verify_bundle(bundle)
 
 

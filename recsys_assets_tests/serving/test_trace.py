@@ -102,7 +102,7 @@ def test_the_model_is_the_bundles_own(tiny_home: Config) -> None:
     bundle = publish(tiny_home, datetime(2024, 3, 1))
     (tiny_home.models_path / MODEL_VERSION).rename(tiny_home.models_path / "m2")
     assert trace_recommendation(tiny_home, "u1", "i3").is_reproduced
-    assert load_ranker(bundle / "model").feature_names == FEATURE_NAMES
+    assert load_ranker(bundle / "models/ranker").feature_names == FEATURE_NAMES
 
 
 @pytest.mark.parametrize(

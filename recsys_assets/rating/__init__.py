@@ -1,0 +1,1 @@
+"""Rating prediction: baselines, a random forest and a neural network, judged by their errors at the test cutoff."""
