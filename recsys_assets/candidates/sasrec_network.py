@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +21,7 @@ from recsys_assets.torch_extra import seeded_torch
 
 WEIGHTS_FILE = "weights.safetensors"
 DESCRIPTION_FILE = "model.json"
-BATCH = 64
+BATCH = 32  # of parts of up to max_length steps; with more, small data has too few steps to leave the first plateau
 JUDGED_AT = 10
 PADDING = 0  # items are 1 ... n in the network
 
@@ -159,6 +160,7 @@ def _fit(
         model = SasrecModel(network, sizes, item_ids)
         optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=0.01)
         best, best_ndcg, best_state = epochs, -1.0, None
+        moved, best_likelihood = 0, -math.inf
         for epoch in range(1, epochs + 1):
             network.train()
             for batch in torch.randperm(len(parts), generator=generator).split(BATCH):
@@ -168,9 +170,14 @@ def _fit(
                     loss.backward()
                     optimizer.step()
             network.eval()
-            if judged and (ndcg := _judge(model, judged)) > best_ndcg:
-                best, best_ndcg, best_state = epoch, ndcg, deepcopy(network.state_dict())
-            elif judged and epoch - best >= settings.patience:
+            if not judged:
+                continue
+            ndcg, likelihood = _judge(model, judged)
+            if ndcg > best_ndcg:
+                best, best_ndcg, best_state, moved = epoch, ndcg, deepcopy(network.state_dict()), epoch
+            if likelihood > best_likelihood:  # it still moves where the NDCG stays on a plateau
+                best_likelihood, moved = likelihood, epoch
+            if epoch - moved >= settings.patience:
                 break
         if best_state is not None:
             network.load_state_dict(best_state)
@@ -209,18 +216,19 @@ def _loss(
     return functional.cross_entropy(torch.cat([own, others], dim=1), torch.zeros_like(wanted))
 
 
-def _judge(model: SasrecModel, judged: Sequence[tuple[NDArray[np.int64], int]]) -> float:
-    """Mean NDCG at 10 of the one held-out item, ranked among all items that the user did not have."""
-    total = 0.0
+def _judge(model: SasrecModel, judged: Sequence[tuple[NDArray[np.int64], int]]) -> tuple[float, float]:
+    """Mean NDCG at 10 and log-likelihood of the one held-out item, among all items that the user did not have."""
+    ndcg, likelihood = 0.0, 0.0
     for start in range(0, len(judged), 1024):
         part = judged[start : start + 1024]
         scores = model.score([sequence for sequence, _ in part])
-        own = scores[np.arange(len(part)), [item for _, item in part]]
         for row, (sequence, _) in enumerate(part):
             scores[row, sequence] = -np.inf
+        own = scores[np.arange(len(part)), [item for _, item in part]]
         better = (scores > own[:, None]).sum(axis=1)
-        total += float(np.where(better < JUDGED_AT, 1 / np.log2(better + 2), 0).sum())
-    return total / len(judged)
+        ndcg += float(np.where(better < JUDGED_AT, 1 / np.log2(better + 2), 0).sum())
+        likelihood += float((own - logsumexp(scores, axis=1)).sum())
+    return ndcg / len(judged), likelihood / len(judged)
 
 
 def pad(sequences: Sequence[NDArray[np.int64]], length: int) -> Tensor:
