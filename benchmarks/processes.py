@@ -47,7 +47,7 @@ def run_measured(command: list[str], log: Path, limit: float, environment: dict[
     measured.unlink(missing_ok=True)
     wrapped = [str(PEERS_PYTHON), str(PROJECT_ROOT / "benchmarks" / "measure.py"), str(measured), str(limit), *command]
     with log.open("wb") as file:
-        subprocess.run(
+        measuring = subprocess.run(
             wrapped,
             cwd=PROJECT_ROOT,
             env=os.environ | THREADS | (environment or {}),
@@ -57,9 +57,8 @@ def run_measured(command: list[str], log: Path, limit: float, environment: dict[
         )
     printed = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     if not measured.exists():
-        raise RecsysError(
-            f"Nothing could be measured: {printed[-1] if printed else 'run `make bench` from the checkout'}."
-        )
+        reason = printed[-1] if printed else f"its process ended with status {measuring.returncode}"
+        raise RecsysError(f"Nothing could be measured: {reason}; run `make bench` again, and it goes on here.")
     found = json.loads(measured.read_text(encoding="utf-8"))
     if found["late"]:
         raise FailedSystemError(f"not done in {limit:.0f} s")
