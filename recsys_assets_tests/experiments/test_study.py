@@ -45,10 +45,10 @@ def test_interrupted_and_run_again_it_goes_on_as_if_nothing_had_happened(tmp_pat
 
 
 def test_it_begins_with_todays_settings_and_gets_better(tmp_path: Path) -> None:
-    trials = trials_of(tmp_path / "study.db", 25)
+    trials = trials_of(tmp_path / "study.db", 14)
     assert trials[0][1] == FIRST[0]
     assert max(value for value, *_ in trials[6:]) > trials[0][0]  # type: ignore[operator]
-    assert len({str(values) for _, values, _ in trials}) == 25
+    assert len({str(values) for _, values, _ in trials}) == 14
 
 
 def test_studies_in_one_file_do_not_mix(tmp_path: Path) -> None:
