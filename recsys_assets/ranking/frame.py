@@ -102,8 +102,9 @@ def build_ranking_frame(
         ) AS m
         LEFT JOIN features.user_features AS "user" ON "user".cutoff = $cutoff AND "user".user_id = m.user_id
         LEFT JOIN features.item_features AS "item" ON "item".cutoff = $cutoff AND "item".item_id = m.item_id
-        LEFT JOIN features.user_item_features AS "pair"
-          ON "pair".cutoff = $cutoff AND "pair".user_id = m.user_id AND "pair".item_id = m.item_id
+        LEFT JOIN (
+            SELECT * FROM features.user_item_features WHERE cutoff = $cutoff AND hash(user_id) % $n_parts = $part
+        ) AS "pair" ON "pair".user_id = m.user_id AND "pair".item_id = m.item_id
         LEFT JOIN intermediate.int_labels AS l ON l.cutoff = $cutoff AND l.user_id = m.user_id AND l.item_id = m.item_id
         WINDOW u AS (PARTITION BY m.user_id)
         ORDER BY m.user_id, m.item_id

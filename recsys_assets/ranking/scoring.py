@@ -13,7 +13,7 @@ from recsys_assets.ranking.rerank import pool_size
 from recsys_assets.schema import LIVE_CUTOFF
 from recsys_assets.warehouse import count_rows, transaction
 
-ROWS_PER_PART = 1_000_000
+ROWS_PER_PART = 500_000
 
 
 def score_live_candidates(
