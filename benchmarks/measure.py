@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ INTERVAL = 0.2  # seconds between two looks at the memory
 
 
 def measure_command(command: list[str], limit: float) -> dict[str, float | int | bool]:
-    """Run a command to its end, or kill it and its children after `limit` seconds.
+    """Run a command to its end, or kill it and its children after `limit` seconds, or when this process is stopped.
 
     Returns:
         `status` (its exit status), `seconds` (wall), `processor_seconds` (of all its processes), `memory_mb` (the
@@ -27,17 +28,18 @@ def measure_command(command: list[str], limit: float) -> dict[str, float | int |
     started = time.perf_counter()
     process = subprocess.Popen(command)
     peak, late = 0, False
-    while process.poll() is None:
-        tree = _tree(process.pid)
-        peak = max(peak, sum(map(_resident, tree)))
-        if time.perf_counter() - started > limit:
-            late = True
-            for one in tree:
-                _kill(one)
-        try:
-            process.wait(INTERVAL)
-        except subprocess.TimeoutExpired:
-            continue
+    try:
+        while process.poll() is None:
+            peak = max(peak, sum(map(_resident, _tree(process.pid))))
+            if time.perf_counter() - started > limit:
+                late = True
+                break
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(INTERVAL)
+    finally:
+        for one in _tree(process.pid) if process.poll() is None else []:
+            _kill(one)
+        process.wait()
     seconds = time.perf_counter() - started
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -73,5 +75,6 @@ def _kill(process: psutil.Process) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     out, allowed, *called = sys.argv[1:]
     Path(out).write_text(json.dumps(measure_command(called, float(allowed))), encoding="utf-8")

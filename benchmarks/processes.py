@@ -46,15 +46,21 @@ def run_measured(command: list[str], log: Path, limit: float, environment: dict[
     measured = log.with_suffix(".cost.json")
     measured.unlink(missing_ok=True)
     wrapped = [str(PEERS_PYTHON), str(PROJECT_ROOT / "benchmarks" / "measure.py"), str(measured), str(limit), *command]
-    with log.open("wb") as file:
-        measuring = subprocess.run(
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
             wrapped,
             cwd=PROJECT_ROOT,
             env=os.environ | THREADS | (environment or {}),
             stdout=file,
             stderr=subprocess.STDOUT,
-            check=False,
-        )
+        ) as measuring,
+    ):
+        try:
+            measuring.wait()
+        except BaseException:  # stopped: nothing may run on unseen
+            measuring.terminate()
+            raise
     printed = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     if not measured.exists():
         reason = printed[-1] if printed else f"its process ended with status {measuring.returncode}"

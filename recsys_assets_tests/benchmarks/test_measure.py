@@ -1,9 +1,12 @@
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.processes import PEERS_PYTHON, FailedSystemError, run_measured
+from recsys_assets.config import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(not PEERS_PYTHON.exists(), reason="the peers' environment is not there: `make bench`")
 
@@ -27,6 +30,23 @@ def test_what_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     write = f"import time; time.sleep(4); open({str(tmp_path / 'late')!r}, 'w')"
     with pytest.raises(FailedSystemError, match=r"^not done in 1 s$"):
         run_measured([sys.executable, "-c", IN_A_CHILD, write], tmp_path / "run.log", limit=1)
+    assert not (tmp_path / "late").exists()
+
+
+def test_who_is_stopped_stops_what_it_runs(tmp_path: Path) -> None:
+    write = f"import time; open({str(tmp_path / 'begun')!r}, 'w'); time.sleep(8); open({str(tmp_path / 'late')!r}, 'w')"
+    run = (
+        "import signal, sys; from pathlib import Path; from benchmarks.processes import run_measured;"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('Stopped.'));"
+        f"run_measured([sys.executable, '-c', {write!r}], Path({str(tmp_path / 'run.log')!r}), 60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", run], cwd=PROJECT_ROOT) as running:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.1)
+        began = time.monotonic()
+        running.terminate()
+    assert time.monotonic() - began < 6  # it waited for the end of its child, which came at once
+    time.sleep(max(0.0, began + 9 - time.monotonic()))
     assert not (tmp_path / "late").exists()
 
 
