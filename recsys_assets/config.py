@@ -83,6 +83,7 @@ class ItemKnnConfig(Bm25Config):
 
 class UserKnnConfig(Section):
     neighbours: int = Field(ge=1)
+    max_users: int = Field(ge=0)
 
 
 class ContentConfig(Section):

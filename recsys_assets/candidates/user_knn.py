@@ -15,11 +15,11 @@ CELLS_AT_ONCE = 10_000_000  # of users x users, float32: 40 MB
 def fit_user_knn(history: History, catalogue: Catalogue, config: Config) -> Scorer:
     """The sum of the cosines of the `neighbours` nearest users over their items.
 
-    Source: Herlocker et al., "An algorithmic framework for performing collaborative filtering", 1999, for implicit
-    feedback.
+    The work grows with the square of the number of users: above `max_users` the source stays empty. Source: Herlocker
+    et al., "An algorithmic framework for performing collaborative filtering", 1999, for implicit feedback.
     """
     interactions = history.interactions
-    if interactions.nnz == 0:
+    if interactions.nnz == 0 or history.shape[0] > config.candidates.user_knn.max_users:
         return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
     vectors = normalize(interactions).astype(np.float32)
     others = sparse.csr_matrix(vectors.T)

@@ -37,3 +37,9 @@ def test_blocks_change_nothing_and_an_empty_history_scores_nothing(
     assert (fit_user_knn(history, make_catalogue(history), tiny_home)(history.users_to_serve) == at_once).all()
     empty = make_history({"u1": ["a"]}, weights={("u1", "a"): 0.0})
     assert not fit_user_knn(empty, make_catalogue(empty), tiny_home)(empty.users_to_serve).any()
+
+
+def test_too_many_users_leave_it_empty(make_history, make_catalogue) -> None:
+    history = make_history(WORLD)
+    config = load_config({"RECSYS__CANDIDATES__USER_KNN__MAX_USERS": "3"})
+    assert not fit_user_knn(history, make_catalogue(history), config)(history.users_to_serve).any()
