@@ -113,7 +113,7 @@ def test_an_ablation_has_a_row_a_group_and_a_source_and_trains_nothing_twice(hom
     table = pl.read_parquet(report)
     sources = load_config({}).candidates.sources
     assert table.filter(pl.col("kind") == "source")["left_out"].sort().to_list() == sorted(sources)
-    assert table["n_features"].sum() == len(feature_names(home)) + 2 * len(sources)
+    assert table["n_features"].sum() == len(feature_names(home)) + 3 * len(sources)  # score, value, rank
     assert all((home / f"reports/ablation.{ending}").exists() for ending in ("md", "png"))
     again = recsys(home, "ablate")
     assert (again.returncode, again.stderr) == (0, "")
