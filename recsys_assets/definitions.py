@@ -8,13 +8,13 @@ from recsys_assets.defs.checks import asset_checks
 from recsys_assets.defs.evaluation import evaluation_assets
 from recsys_assets.defs.jobs import jobs
 from recsys_assets.defs.progress import progress_logger
+from recsys_assets.defs.project import DBT_EXECUTABLE, recsys_project
 from recsys_assets.defs.publishing import publishing_assets
 from recsys_assets.defs.ranking import ranking_assets
 from recsys_assets.defs.rating import rating_assets
 from recsys_assets.defs.raw import raw_tables
 from recsys_assets.defs.resources import Settings
 from recsys_assets.defs.warehouse import warehouse_assets
-from recsys_assets.project import DBT_EXECUTABLE, recsys_project
 
 defs = dg.Definitions(
     assets=[

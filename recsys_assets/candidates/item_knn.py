@@ -8,7 +8,8 @@ from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.kept import KeptScorer
-from recsys_assets.config import Bm25Config, Config
+from recsys_assets.config import Config
+from recsys_assets.settings import Bm25Config
 
 
 def fit_item_knn(history: History, catalogue: Catalogue, config: Config) -> Scorer:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recsys_assets.candidates.history import FloatArray
-from recsys_assets.config import SasrecConfig
+from recsys_assets.settings import SasrecConfig
 from recsys_assets.torch_extra import seeded_torch
 
 WEIGHTS_FILE = "weights.safetensors"

@@ -15,8 +15,8 @@ import dagster as dg
 
 from recsys_assets.config import PROJECT_ROOT, Config, load_config
 from recsys_assets.defs.progress import terminal
+from recsys_assets.defs.project import export_dbt_environment, prepare_manifest
 from recsys_assets.errors import RecsysError
-from recsys_assets.project import export_dbt_environment, prepare_manifest
 
 HEAVY_MODULES = tuple(f"recsys_assets.defs.{name}" for name in ("candidates", "ranking", "evaluation", "publishing"))
 ENVIRONMENT = {

@@ -7,8 +7,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from recsys_assets.config import Config
+from recsys_assets.defs.project import dbt_variables, export_dbt_environment, recsys_project
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
-from recsys_assets.project import dbt_variables, export_dbt_environment, recsys_project
 
 AFTER_CANDIDATES = "tag:after_candidates"
 

@@ -37,8 +37,7 @@ class Variant:
 def ablate(config: Config, kinds: Sequence[str], say: Callable[[str], None]) -> pl.DataFrame:
     """Train every variant with N_SEEDS seeds, as far as that is not done yet; returns all runs of this build.
 
-    Every ranker has the same plan: the numbers of trees that validation decides with everything present. The sources'
-    weights are chosen anew where a source's score is missing.
+    Every ranker has the same plan: the numbers of trees that validation decides with everything present.
 
     Args:
         config: the configuration of the last build.

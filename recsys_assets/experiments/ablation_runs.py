@@ -24,7 +24,7 @@ RUNS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def read_runs(path: Path, fingerprint: str) -> pl.DataFrame:
     """The runs of one build, in the order in which they were made.
 
-    Columns of RUNS_SCHEMA: `plan` (JSON: the trees and the sources' weights), `kind` (all, group, source), `left_out`,
+    Columns of RUNS_SCHEMA: `plan` (JSON: the numbers of trees), `kind` (all, group, source), `left_out`,
     `seed`, `ndcg_by_user` (a value a judged user), `seconds` (CPU, training and scoring), `n_features` and
     `n_candidates` (of the validation cutoff) that were left, `fit_seconds` (CPU, for a source).
     """

@@ -5,8 +5,9 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from recsys_assets.config import Config, RankingConfig
+from recsys_assets.config import Config
 from recsys_assets.ranking.train import OBJECTIVES
+from recsys_assets.settings import RankingConfig
 
 Number = int | float
 Distribution = FloatDistribution | IntDistribution

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_assets.config import RerankConfig
+from recsys_assets.settings import RerankConfig
 
 POOL_PER_USER = 100
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 
-from recsys_assets.config import Config, TreesConfig
+from recsys_assets.config import Config
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import Ranker
+from recsys_assets.settings import TreesConfig
 
 # objective -> what its early stopping watches
 OBJECTIVES = {"lambdarank": "ndcg", "rank_xendcg": "ndcg", "binary": "binary_logloss"}

@@ -12,10 +12,10 @@ from sklearn.ensemble import RandomForestRegressor
 from skops import io as skops_io
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from recsys_assets.config import RatingForestConfig
 from recsys_assets.errors import RecsysError
 from recsys_assets.rating.baselines import DESCRIPTION_FILE, BiasModel, FloatArray, load_bias
 from recsys_assets.rating.frame import Snapshot
+from recsys_assets.settings import RatingForestConfig
 
 FOREST_FILE = "forest.skops"
 BIAS_FOLDER = "bias"

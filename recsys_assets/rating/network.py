@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from recsys_assets.config import RatingNetworkConfig
 from recsys_assets.rating.baselines import DESCRIPTION_FILE, FloatArray
 from recsys_assets.rating.frame import Snapshot
+from recsys_assets.settings import RatingNetworkConfig
 from recsys_assets.torch_extra import seeded_torch
 
 WEIGHTS_FILE = "weights.safetensors"

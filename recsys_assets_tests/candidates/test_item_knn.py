@@ -7,7 +7,8 @@ import pytest
 
 from recsys_assets.candidates.history import History
 from recsys_assets.candidates.item_knn import fit_item_knn, fit_item_knn_plain
-from recsys_assets.config import Bm25Config, Config, load_config
+from recsys_assets.config import Config, load_config
+from recsys_assets.settings import Bm25Config
 
 
 def random_world(seed: int, n_users: int = 9, n_items: int = 7) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from recsys_assets.config import PROJECT_ROOT, Config
-from recsys_assets.project import DBT_EXECUTABLE
+from recsys_assets.defs.project import DBT_EXECUTABLE
 from recsys_assets.sources.raw_tables import create_raw_tables
 from recsys_assets.warehouse import open_warehouse
 

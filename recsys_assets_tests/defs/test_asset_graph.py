@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from recsys_assets.config import load_config
-from recsys_assets.project import prepare_manifest
+from recsys_assets.defs.project import prepare_manifest
 
 EXPECTED = Path(__file__).with_name("asset_graph.txt")
 
