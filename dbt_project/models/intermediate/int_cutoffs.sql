@@ -60,8 +60,8 @@ temporal_instants as (
     qualify row_number() over (partition by interactions.occurred_at order by positions.horizons_back) = 1
 ),
 
--- How long each horizon lasts. A last one that lasts far longer than the same number of events ever took before means that
--- the record fades out: users left at times of their own, or their last events were held out.
+-- How long each horizon lasts. A last one that lasts far longer than the same number of events ever took before means
+-- that the record fades out: users left at times of their own, or their last events were held out.
 ended as (
     select
         temporal_instants.horizons_back,
@@ -164,13 +164,14 @@ chosen as (
     select
         case
             when '{{ split.kind }}' <> 'auto' then '{{ split.kind }}'
-            when n_target_users >= n_needed and times_longer <= {{ split.auto_max_fading }} then 'temporal'
-            else 'leave_last'
+            when needed.n_target_users < needed.n_needed then 'leave_last'
+            when fading.times_longer > {{ split.auto_max_fading }} then 'leave_last'
+            else 'temporal'
         end as split,
         concat(
-            '{{ split.kind }}: a temporal test cutoff leaves ', n_target_users,
-            ' users with enough history and labels, and auto needs ', n_needed,
-            '; that horizon lasts ', round(times_longer, 1),
+            '{{ split.kind }}: a temporal test cutoff leaves ', needed.n_target_users,
+            ' users with enough history and labels, and auto needs ', needed.n_needed,
+            '; that horizon lasts ', round(fading.times_longer, 1),
             ' times as long as the longest before it, and auto takes up to {{ split.auto_max_fading }}.'
         ) as split_reason
     from needed
