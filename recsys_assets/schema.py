@@ -4,7 +4,7 @@ from typing import Final
 
 LIVE_CUTOFF: Final = "live"
 RANKER: Final = "ranker"  # the method, and model of the report, that is trained
-RRF: Final = "rrf"  # the one that fuses all sources by their ranks
+FUSION: Final = "fusion"  # the one that adds up all sources' scores, with learnt weights
 RATING_METRICS: Final = ("rmse", "mse", "mae")  # of models that predict values; lower is better
 NO_LIST: Final = 0  # the k of metrics that cut no list
 FOR_YOU: Final = "for_you"

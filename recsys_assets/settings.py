@@ -111,7 +111,6 @@ class CandidatesConfig(Section):
     per_source: int = Field(ge=1)
     per_user: int = Field(ge=1)
     max_rows: int = Field(ge=1)
-    rrf_k: int = Field(ge=1)
     sources: tuple[str, ...]
     popular: PopularConfig
     covisited: CovisitedConfig

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_assets.candidates.catalogue import Catalogue
+from recsys_assets.candidates.fusion import Fusion
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 
 CELLS_PER_BLOCK = 4_000_000  # users x items, of float32 for every source: 16 MB each
@@ -65,32 +66,32 @@ def list_candidates(history: History, users: IntArray, scored: Scored) -> pl.Dat
 
 
 def fuse_candidates(
-    history: History, users: IntArray, scored: Mapping[str, Scored], *, rrf_k: int, per_user: int
+    history: History, users: IntArray, scored: Mapping[str, Scored], fusion: Fusion, *, per_source: int, per_user: int
 ) -> pl.DataFrame:
-    """The union of all sources' lists, cut to each user's `per_user` best by reciprocal rank fusion.
+    """Each user's `per_user` best items by the fusion of all sources.
 
-    One row a (user, item): `cutoff`, `user_id`, `item_id`, `rrf_score` (the sum of 1 / (rrf_k + rank) over the sources
-    that list it), `n_sources`, and for every source its score and rank as `score_<source>` and `rank_<source>`. The
-    score is there for every candidate that the source gives one, listed by it or not; the rank is NULL where the source
-    does not list the item. Source: Cormack, Clarke & Büttcher, "Reciprocal rank fusion", 2009.
+    One row a (user, item): `cutoff`, `user_id`, `item_id`, `fused_score`, `n_sources` (how many list it among their
+    `per_source` best), and for every source its score and rank as `score_<source>` and `rank_<source>`. The score is
+    there for every candidate that the source gives one, listed by it or not (0 where it gives none); the rank is NULL
+    where the source does not list the item.
     """
-    shape = (len(users), history.shape[1])
-    fused, n_sources = np.zeros(shape), np.zeros(shape, np.int16)
-    for source in scored.values():
-        fused[source.row, source.item] += 1.0 / (rrf_k + source.rank)
-        n_sources[source.row, source.item] += 1
+    fused = fusion.score({name: source.scores for name, source in scored.items()})
     best = best_places(fused, per_user)
-    row, column = np.nonzero(np.take_along_axis(fused, best, axis=1) > 0)
+    row, column = np.nonzero(np.isfinite(np.take_along_axis(fused, best, axis=1)))
     item = best[row, column]
     opinions: dict[str, pl.Series] = {}
+    n_sources = np.zeros(len(item), np.int32)
     for name, source in scored.items():
-        ranks = np.zeros(shape, np.int32)
-        ranks[source.row, source.item] = source.rank
+        ranks = np.zeros(fused.shape, np.int32)
+        is_listed = source.rank <= per_source
+        ranks[source.row[is_listed], source.item[is_listed]] = source.rank[is_listed]
+        own = ranks[row, item]
+        n_sources += own > 0
         opinions[f"score_{name}"] = pl.Series(source.scores[row, item], dtype=pl.Float32)
-        opinions[f"rank_{name}"] = pl.Series(ranks[row, item], dtype=pl.Int32).replace(0, None)
+        opinions[f"rank_{name}"] = pl.Series(own, dtype=pl.Int32).replace(0, None)
     return _keys(history, users[row], item).with_columns(
-        pl.Series("rrf_score", fused[row, item], dtype=pl.Float64),
-        pl.Series("n_sources", n_sources[row, item], dtype=pl.Int32),
+        pl.Series("fused_score", fused[row, item], dtype=pl.Float32),
+        pl.Series("n_sources", n_sources, dtype=pl.Int32),
         **opinions,
     )
 

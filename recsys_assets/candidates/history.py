@@ -104,6 +104,28 @@ def build_history(cutoff: str, pairs: pl.DataFrame, users_to_serve: pl.Series) -
     )
 
 
+def read_relevant(connection: duckdb.DuckDBPyConnection, history: History) -> sparse.csr_matrix:
+    """Users x items of a history, 1 where the item is relevant to the user after the cutoff; nowhere at `live`."""
+    labels = connection.sql(
+        f"""
+        SELECT user_id, item_id FROM intermediate.int_labels
+        WHERE cutoff = '{history.cutoff}' AND relevance_label > 0 ORDER BY ALL
+        """
+    ).pl()
+    users, items = (
+        labels.join(
+            pl.DataFrame({name: pl.Series(ids, dtype=pl.String)}).with_row_index("place"),
+            on=name,
+            how="left",
+            maintain_order="left",
+        )["place"]
+        for name, ids in (("user_id", history.user_ids), ("item_id", history.item_ids))
+    )
+    is_known = (users.is_not_null() & items.is_not_null()).to_numpy()
+    rows, columns = (places.fill_null(0).to_numpy()[is_known] for places in (users, items))
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=history.shape)
+
+
 def read_cutoffs(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The names of all cutoffs, oldest first; `live` is the last."""
     rows = connection.execute("SELECT cutoff FROM intermediate.int_cutoffs ORDER BY cutoff_number, cutoff").fetchall()

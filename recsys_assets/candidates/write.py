@@ -6,8 +6,9 @@ import duckdb
 import polars as pl
 
 from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
+from recsys_assets.candidates.fusion import POWERS, Fusion, Lessons
 from recsys_assets.candidates.generate import Scorer, fuse_candidates, list_candidates, score_block, user_blocks
-from recsys_assets.candidates.history import History, read_cutoffs, read_history
+from recsys_assets.candidates.history import History, read_cutoffs, read_history, read_relevant
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.config import Config
 from recsys_assets.fitted import Savable, replace_fitted
@@ -17,6 +18,8 @@ from recsys_assets.warehouse import count_rows, transaction
 SHORTEST_LIST = 30
 ROWS_PER_INSERT = 1_000_000
 MERGED = "merged"
+WEIGHTS = "candidates.fusion_weights"
+REPORTED_CUTOFF = "test"
 
 
 def write_candidates(
@@ -27,12 +30,14 @@ def write_candidates(
     The columns are those of `list_candidates` and `fuse_candidates`. A source that `candidates.sources` does not name
     stays empty; the fusion needs all that it names, whichever tables are replaced. What the live cutoff taught a source
     that can be saved is kept in `fitted/`. A history is read once and learnt from by all sources; each cutoff is learnt
-    anew, so that no source sees labels.
+    anew, so that no source sees labels. How the fusion weighs the sources is learnt from the labels of the cutoffs
+    before, and kept in `candidates.fusion_weights`: `cutoff`, `source`, `power`, `weight`.
     """
     length = choose_list_length(connection, config)
     named = [source for source in SOURCES if source in config.candidates.sources]
     sources = named if MERGED in tables else [source for source in named if source in tables]
     kept: dict[str, Savable | None] = {table: None for table in tables if table in SOURCES}
+    lessons = Lessons(config.seed)
     with transaction(connection):
         for table in tables:
             _create(connection, table, named)
@@ -43,8 +48,9 @@ def write_candidates(
             for source in sources:
                 scorers[source] = SOURCES[source](history, catalogue, config)
                 say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
-            n_rows = _write_cutoff(config, _Batch(connection, tables), history, catalogue, scorers, length)
-            say(f"{cutoff}: {n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
+            batch = _Batch(connection, tables)
+            _write_cutoff(config, batch, history, catalogue, scorers, lessons, length)
+            say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
             if cutoff == LIVE_CUTOFF:
                 learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
                 kept |= {source: model for source, model in learnt.items() if isinstance(model, Savable)}
@@ -57,17 +63,24 @@ def _write_cutoff(
     history: History,
     catalogue: Catalogue,
     scorers: Mapping[str, Scorer],
+    lessons: Lessons,
     length: int,
-) -> int:
-    rrf_k, per_user = config.candidates.rrf_k, config.candidates.per_user
+) -> None:
+    """List and fuse with the weights that earlier cutoffs taught, and learn from this one's labels for the next."""
+    per_user = config.candidates.per_user
+    # the candidate report compares a source's list with the fused one at the same lengths
+    listed = max(length, per_user) if history.cutoff == REPORTED_CUTOFF else length
+    fusion, relevant = lessons.learn(scorers), read_relevant(batch.connection, history)
     for users in user_blocks(history):
-        scored = {source: score_block(history, catalogue, scorer, users, length) for source, scorer in scorers.items()}
-        for source, opinion in scored.items():
-            batch.add(source, list_candidates(history, users, opinion))
+        scored = {name: score_block(history, catalogue, scorer, users, listed) for name, scorer in scorers.items()}
+        for name, opinion in scored.items():
+            batch.add(name, list_candidates(history, users, opinion))
         if MERGED in batch.waiting:
-            batch.add(MERGED, fuse_candidates(history, users, scored, rrf_k=rrf_k, per_user=per_user))
+            batch.add(MERGED, fuse_candidates(history, users, scored, fusion, per_source=length, per_user=per_user))
+            lessons.add({name: opinion.scores for name, opinion in scored.items()}, history, users, relevant)
     batch.insert()
-    return batch.n_rows
+    if MERGED in batch.waiting:
+        _write_weights(batch.connection, history.cutoff, fusion)
 
 
 class _Batch:
@@ -100,10 +113,22 @@ def _create(connection: duckdb.DuckDBPyConnection, table: str, sources: Sequence
     columns = "score FLOAT, rank INTEGER"
     if table == MERGED:
         opinions = (f"score_{source} FLOAT, rank_{source} INTEGER" for source in sources)
-        columns = ", ".join(("rrf_score DOUBLE, n_sources INTEGER", *opinions))
+        columns = ", ".join(("fused_score FLOAT, n_sources INTEGER", *opinions))
+        connection.execute(
+            f"CREATE OR REPLACE TABLE {WEIGHTS} (cutoff VARCHAR, source VARCHAR, power DOUBLE, weight DOUBLE)"
+        )
     connection.execute(
         f"CREATE OR REPLACE TABLE candidates.{table} (cutoff VARCHAR, user_id VARCHAR, item_id VARCHAR, {columns})"
     )
+
+
+def _write_weights(connection: duckdb.DuckDBPyConnection, cutoff: str, fusion: Fusion) -> None:
+    rows = [
+        (cutoff, source, power, weight)
+        for source, weights in fusion.weights.items()
+        for power, weight in zip(POWERS, weights, strict=True)
+    ]
+    connection.executemany(f"INSERT INTO {WEIGHTS} VALUES (?, ?, ?, ?)", rows)
 
 
 def choose_list_length(connection: duckdb.DuckDBPyConnection, config: Config) -> int:

@@ -21,7 +21,7 @@ from recsys_assets.evaluation.plots import plot_candidate_recall, plot_feature_i
 from recsys_assets.evaluation.report import build_model_report
 from recsys_assets.evaluation.segment_report import build_segment_report
 from recsys_assets.ranking.model_store import read_current_ranker
-from recsys_assets.schema import RANKER, RRF
+from recsys_assets.schema import FUSION, RANKER
 from recsys_assets.warehouse import read_frame, replace_table
 
 METHOD_CHOICE_SCHEMA = {
@@ -68,7 +68,7 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
     """The gate's decision, taken on the validation cutoff."""
     with settings.warehouse("evaluation") as (config, connection):
         lists, labels = read_model_lists(connection, "validation"), read_labels(connection, "validation")
-        models = [model for model in (*config.candidates.sources, RRF, RANKER) if model in lists["model"].unique()]
+        models = [model for model in (*config.candidates.sources, FUSION, RANKER) if model in lists["model"].unique()]
         choice = choose_method(
             lists,
             labels,
@@ -112,7 +112,7 @@ def model_report(settings: Settings) -> dg.MaterializeResult:
             seed=config.seed,
             cutoff="test",
             split=read_split(connection),
-            models=[*config.candidates.sources, RRF],
+            models=[*config.candidates.sources, FUSION],
         )
         errors = read_frame(connection, "FROM evaluation.rating_report ORDER BY ALL")
         replace_table(connection, "evaluation.model_report", pl.concat([report, errors]))
@@ -147,7 +147,7 @@ def segment_report(settings: Settings) -> dg.MaterializeResult:
         replace_table(connection, "evaluation.segment_report", report)
         metadata = describe_table(connection, "evaluation.segment_report")
         if len(report):
-            metadata["ndcg_by_segment"] = plot(plot_segments(report, (RANKER, RRF, "popular")))
+            metadata["ndcg_by_segment"] = plot(plot_segments(report, (RANKER, FUSION, "popular")))
         return dg.MaterializeResult(metadata=metadata)
 
 

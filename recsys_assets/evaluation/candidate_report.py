@@ -34,8 +34,8 @@ def build_candidate_report(
     Args:
         source_lists: pairs of a source's name and its lists (`user_id`, `item_id`, `rank`, which is unique per user).
             A generator that reads one source after the other keeps just one of them in memory.
-        merged: `user_id`, `item_id`, `rrf_score`: the merged list, ordered by rrf_score and then item_id; reported as
-            the source `union`.
+        merged: `user_id`, `item_id`, `fused_score`: the merged list, ordered by fused_score and then item_id;
+            reported as the source `union`.
         labels: `user_id`, `item_id`, perhaps `relevance_label`.
         ns: how many candidates of each list count.
 
@@ -53,12 +53,12 @@ def build_candidate_report(
         hits[source] = relevant.join(lists.select("user_id", "item_id", "rank"), on=["user_id", "item_id"])
         sizes[source] = _mean_sizes(lists, users, ns)
     fused = (
-        merged.select("user_id", "item_id", "rrf_score")
+        merged.select("user_id", "item_id", "fused_score")
         .join(users, on="user_id", how="semi")
-        .sort("user_id", "rrf_score", "item_id", descending=[False, True, False])
+        .sort("user_id", "fused_score", "item_id", descending=[False, True, False])
         .with_columns(pl.int_range(1, pl.len() + 1).over("user_id").alias("rank"))
     )
-    hits[UNION] = relevant.join(fused.drop("rrf_score"), on=["user_id", "item_id"])
+    hits[UNION] = relevant.join(fused.drop("fused_score"), on=["user_id", "item_id"])
     sizes[UNION] = _mean_sizes(fused, users, ns)
     unique = [_unique_shares({source: hits[source] for source in hits if source != UNION}, n) for n in ns]
     rows = [

@@ -1,4 +1,4 @@
-"""The choice of what to publish: the best method on the validation cutoff, or a safe one when that says too little."""
+"""The choice of what to publish: the ranker unless validation says otherwise; a safe method when it says too little."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ import polars as pl
 from recsys_assets.errors import RecsysError
 from recsys_assets.evaluation.bootstrap import bootstrap_paired_difference
 from recsys_assets.evaluation.metrics import per_user_metrics, relevant_items
+from recsys_assets.schema import FUSION, RANKER
 
 # With fewer users, the standard error of a mean NDCG (spread over users about 0.25) exceeds 0.025, more than what
 # separates good methods; the best of a dozen would then be the luckiest.
 MIN_USERS = 100
-SAFE_METHODS = ("rrf", "popular")
+SAFE_METHODS = (FUSION, "popular")
 AUTO = "auto"
 
 
@@ -53,16 +54,20 @@ def choose_method(
     k: int = 10,
     min_users: int = MIN_USERS,
 ) -> MethodChoice:
-    """Choose the model with the highest mean NDCG at k on the validation cutoff; of equal ones, the simplest.
+    """Choose the ranker, unless another model's mean NDCG at k on the validation cutoff is higher by more than chance.
 
-    With fewer than `min_users` users with a relevant item nothing is compared, and the choice is the first of rrf,
+    The best of a dozen models on a few hundred users is partly the luckiest, and the ranker draws on all the others: so
+    another one takes its place only if the 95 % interval of their difference, user by user, lies above 0. Without a
+    ranker the highest mean wins; of equal ones, the simplest.
+
+    With fewer than `min_users` users with a relevant item nothing is compared, and the choice is the first of fusion,
     popular and the simplest model that `models` has. A method named in the configuration is taken as it is; its margin
     over the best other one (perhaps negative) is still measured where there are enough users.
 
     Args:
         lists: `model`, `user_id`, `item_id`, `rank`, of the validation cutoff.
         labels: `user_id`, `item_id`, perhaps `relevance_label`, of the validation cutoff.
-        models: names to choose from, simplest first (single sources, then rrf, then the ranker).
+        models: names to choose from, simplest first (single sources, then fusion, then the ranker).
         draws: bootstrap resamples of the margin.
         seed: of the resamples.
         wanted: `auto`, or the name of the method to take (publishing.method).
@@ -86,10 +91,19 @@ def choose_method(
     }
     means = {model: fsum(values) / n_users for model, values in per_user.items()}
     # max() keeps the first, so the simplest, of equal ones
-    method = max(models, key=lambda model: means[model]) if wanted == AUTO else wanted
+    best = max(models, key=lambda model: means[model])
+    method = best if wanted == AUTO else wanted
+    if wanted == AUTO and RANKER in models and best != RANKER:
+        gain = bootstrap_paired_difference(per_user[best], per_user[RANKER], draws, seed)
+        method = best if gain.low > 0 else RANKER
     others = [model for model in models if model != method]
     measured = f"NDCG@{k} on the validation cutoff, {means[method]:.4f} over {n_users} users"
-    so = f"{method} has the best {measured}" if wanted == AUTO else f"{method} is set in publishing.method: {measured}"
+    if wanted != AUTO:
+        so = f"{method} is set in publishing.method: {measured}"
+    elif method == best:
+        so = f"{method} has the best {measured}"
+    else:
+        so = f"{method} is taken, since no other is better by more than chance: {measured}"
     if not others:
         return MethodChoice(method, means[method], None, None, None, None, n_users, f"{so}; there is no other method.")
     runner_up = max(others, key=lambda model: means[model])

@@ -4,7 +4,7 @@ import duckdb
 import polars as pl
 
 from recsys_assets.config import Config
-from recsys_assets.schema import RANKER, RRF
+from recsys_assets.schema import FUSION, RANKER
 from recsys_assets.warehouse import count_rows, read_frame
 
 JUDGED_CUTOFFS = ("validation", "test")
@@ -13,8 +13,8 @@ JUDGED_CUTOFFS = ("validation", "test")
 def write_model_lists(connection: duckdb.DuckDBPyConnection, config: Config) -> int:
     """Write the table; returns its number of rows.
 
-    One row per model, cutoff, user and rank: the first `list_length` items of the ranker, of the sources' reciprocal
-    rank fusion (`rrf`), and of every single source, for every user with labels. The sources are the baselines.
+    One row per model, cutoff, user and rank: the first `list_length` items of the ranker, of the fusion of the sources,
+    and of every single source, for every user with labels. The sources are the baselines.
     """
     length = config.rerank.list_length
     judged = ", ".join(f"'{cutoff}'" for cutoff in JUDGED_CUTOFFS)
@@ -26,8 +26,8 @@ def write_model_lists(connection: duckdb.DuckDBPyConnection, config: Config) -> 
         f"""
         CREATE OR REPLACE TABLE evaluation.model_lists AS
         WITH fused AS (
-            SELECT '{RRF}' AS model, cutoff, user_id, item_id,
-                   row_number() OVER (PARTITION BY cutoff, user_id ORDER BY rrf_score DESC, item_id)::INTEGER AS rank
+            SELECT '{FUSION}' AS model, cutoff, user_id, item_id,
+                   row_number() OVER (PARTITION BY cutoff, user_id ORDER BY fused_score DESC, item_id)::INTEGER AS rank
             FROM candidates.merged WHERE cutoff IN ({judged})
         )
         SELECT * FROM (

@@ -10,7 +10,7 @@ FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
     # how the candidate sources judge the pair, and how many agree
     "source scores": ("score_*", "value_*"),
     "source ranks": ("rank_*",),
-    "fusion": ("rrf_*", "n_sources*"),
+    "fusion": ("fused_*", "n_sources*"),
     # the user, whatever the item
     "user activity": (
         "user_n_events",

@@ -12,7 +12,7 @@ from recsys_assets.candidates.catalogue import read_catalogue
 from recsys_assets.candidates.generate import score_block, user_blocks
 from recsys_assets.candidates.history import read_history, read_roles
 from recsys_assets.candidates.registry import SOURCES
-from recsys_assets.candidates.write import choose_list_length
+from recsys_assets.candidates.write import WEIGHTS, choose_list_length
 from recsys_assets.config import Config
 from recsys_assets.evaluation.model_lists import read_labels
 from recsys_assets.experiments.bench import Bench
@@ -25,11 +25,11 @@ READ_AS_IT_IS = ("features", "intermediate")
 def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, source: str | None) -> Bench:
     """The frames of the last build, made again without one source (None: without none, which gives the stored ones).
 
-    Its score and rank are gone, and so are the candidates that only it listed, from training and validation alike. What
-    fuses the sources is computed anew from the others, over all candidates, by the code of a build. Of these, training
-    has the ones that the stored frame has, so that no other draw of negatives blurs the difference. Two things stay as
-    they were: candidates that the cut at `candidates.per_user` left out do not come back, and the pair's similarity
-    features, which are made from co-visits whether that is a source or not.
+    Its score and rank are gone, and so are the candidates that no other source gives a score, from training and
+    validation alike. Its part of the fused score is taken out again. Of the candidates, training has the ones that the
+    stored frame has, so that no other draw of negatives blurs the difference. Three things stay as they were:
+    candidates that the cut at `candidates.per_user` left out do not come back, the fusion's weights of the others, and
+    the pair's similarity features, which are made from co-visits whether that is a source or not.
     """
     kept = tuple(name for name in config.candidates.sources if name != source)
     candidates = config.candidates.model_copy(update={"sources": kept})
@@ -37,7 +37,7 @@ def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, so
     roles = read_roles(connection)
     stored = connection.sql("SELECT cutoff, user_id, item_id FROM ranking.training_frame").pl()
     (validation, *_) = roles["validation"]
-    with _reduced_warehouse(connection, reduced):
+    with _reduced_warehouse(connection, reduced, source):
         rows = _join_frames(
             [
                 _take_stored(
@@ -77,7 +77,7 @@ def _join_frames(frames: list[RankingFrame]) -> RankingFrame:
 
 
 @contextmanager
-def _reduced_warehouse(connection: duckdb.DuckDBPyConnection, config: Config) -> Iterator[None]:
+def _reduced_warehouse(connection: duckdb.DuckDBPyConnection, config: Config, source: str | None) -> Iterator[None]:
     """While the block runs, unqualified names mean a database in memory: views, and another `candidates.merged`."""
     ((warehouse,),) = connection.execute("SELECT current_database()").fetchall()
     tables = connection.execute(
@@ -92,24 +92,30 @@ def _reduced_warehouse(connection: duckdb.DuckDBPyConnection, config: Config) ->
             connection.execute(f"CREATE SCHEMA {schema}")
         for schema, table in tables:
             connection.execute(f'CREATE VIEW {schema}."{table}" AS FROM "{warehouse}".{schema}."{table}"')
-        connection.execute(f"CREATE TABLE candidates.merged AS {_fuse_again(config, warehouse)}")
+        connection.execute(f"CREATE TABLE candidates.merged AS {_fuse_again(config, warehouse, source)}")
         yield
     finally:
         connection.execute(f'USE "{warehouse}"')
         connection.execute("DETACH reduced")
 
 
-def _fuse_again(config: Config, warehouse: str) -> str:
-    """As `fuse_candidates` does, from the ranks that the merged table holds."""
+def _fuse_again(config: Config, warehouse: str, source: str | None) -> str:
+    """What `fuse_candidates` writes, from the merged table itself."""
     sources = config.candidates.sources
-    fused = " + ".join(
-        f"coalesce(1.0::DOUBLE / ({config.candidates.rrf_k} + rank_{source}), 0.0)" for source in sources
-    )
-    listed = " + ".join(f"(rank_{source} IS NOT NULL)::INTEGER" for source in sources)
-    columns = ", ".join(f"score_{source}, rank_{source}" for source in sources)
+    columns = ", ".join(f"score_{name}, rank_{name}" for name in sources)
+    listed = " + ".join(f"(rank_{name} IS NOT NULL)::INTEGER" for name in sources)
+    scored = " OR ".join(f"score_{name} > 0" for name in sources)
+    its_part = "0"
+    if source is not None:
+        its_part = f"""
+            (SELECT sum(weight * share ** power) FROM "{warehouse}".{WEIGHTS} AS weights
+             WHERE weights.cutoff = merged.cutoff AND weights.source = '{source}')"""
+    share = f"score_{source} / greatest(max(score_{source}) OVER (PARTITION BY cutoff, user_id), 1e-9)"
     return f"""
-        SELECT cutoff, user_id, item_id, {fused} AS rrf_score, {listed} AS n_sources, {columns}
-        FROM "{warehouse}".candidates.merged WHERE {listed} > 0 AND cutoff <> '{LIVE_CUTOFF}'
+        SELECT cutoff, user_id, item_id, (fused_score - {its_part})::FLOAT AS fused_score,
+               {listed} AS n_sources, {columns}
+        FROM (SELECT *, {share if source else "0"} AS share FROM "{warehouse}".candidates.merged) AS merged
+        WHERE ({scored}) AND cutoff <> '{LIVE_CUTOFF}'
     """
 
 

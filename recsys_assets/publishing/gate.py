@@ -43,15 +43,15 @@ def read_method(connection: duckdb.DuckDBPyConnection) -> Method:
 def judge(connection: duckdb.DuckDBPyConnection, config: Config) -> Verdict:
     """Judge `publishing.recommendations` and the choice behind it."""
     method = read_method(connection).name
-    ((reason, runner_up, margin),) = connection.execute(
-        "SELECT reason, runner_up, margin FROM evaluation.method_choice"
+    ((reason, runner_up, margin, margin_high),) = connection.execute(
+        "SELECT reason, runner_up, margin, margin_high FROM evaluation.method_choice"
     ).fetchall()
-    faults = [fault for fault in (_worse(runner_up, margin, method), *_broken_lists(connection)) if fault]
+    faults = [fault for fault in (_worse(runner_up, margin, margin_high, method), *_broken_lists(connection)) if fault]
     return Verdict(method, not faults, " ".join([reason, *faults]), tuple(faults))
 
 
-def _worse(runner_up: str | None, margin: float | None, method: str) -> str | None:
-    if margin is None or margin >= 0:
+def _worse(runner_up: str | None, margin: float | None, margin_high: float | None, method: str) -> str | None:
+    if margin is None or margin_high is None or margin_high >= 0:
         return None
     return f"{method} is worse than {runner_up} on validation by {-margin:.4f} NDCG@10."
 

@@ -78,8 +78,8 @@ def build_ranking_frame(
         | {f"rank_{source}": f"ln(coalesce(m.rank_{source}, {longest}))" for source in sources}
     )
     fused = {
-        "rrf_score": "m.rrf_score / max(m.rrf_score) OVER u",
-        "rrf_rank": "ln(row_number() OVER (PARTITION BY m.user_id ORDER BY m.rrf_score DESC, m.item_id))",
+        "fused_score": "m.fused_score",
+        "fused_rank": "ln(row_number() OVER (PARTITION BY m.user_id ORDER BY m.fused_score DESC, m.item_id))",
         "n_sources": "m.n_sources",
         "n_sources_top_20": " + ".join(f"coalesce((m.rank_{source} <= 20)::INTEGER, 0)" for source in sources),
     }

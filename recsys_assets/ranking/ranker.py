@@ -1,6 +1,7 @@
-"""The ranker: LightGBM boosters of several objectives, on one scale and added up."""
+"""The ranker: LightGBM boosters of several objectives and the fusion of the sources, on one scale and added up."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,51 +11,71 @@ from numpy.typing import NDArray
 
 DESCRIPTION_FILE = "ranker.json"
 ROWS_WORTH_THREADS = 10_000
+FUSED = "fused_score"  # the feature that is a part of its own
 
 
 @dataclass(frozen=True)
 class Ranker:
     """A trained ranker.
 
-    A row's score is the sum over parts (each booster's raw score) of (value - mean) / standard deviation, both taken
-    over the user's candidates. Lambdarank alone is unstable with few training users; the blend of three objectives is
-    steadier.
+    A row's score is the weighted sum over parts (each booster's raw score, and the fusion's) of (value - mean) /
+    standard deviation, both taken over the user's candidates. Lambdarank alone is unstable with few training users; the
+    blend is steadier.
 
     Attributes:
         feature_names: the columns of the feature matrix, in order.
         boosters: objective -> booster.
+        fusion_weight: how much the fusion counts, in boosters; 0 where it is not among the features.
     """
 
     feature_names: tuple[str, ...]
     boosters: dict[str, lgb.Booster]
+    fusion_weight: float = 0.0
 
     @property
     def part_names(self) -> tuple[str, ...]:
         """The parts that a score is the sum of."""
-        return tuple(self.boosters)
+        return (*self.boosters, FUSED) if FUSED in self.feature_names else tuple(self.boosters)
+
+    @property
+    def part_weights(self) -> tuple[float, ...]:
+        """What each part counts."""
+        return tuple(self.fusion_weight if name == FUSED else 1.0 for name in self.part_names)
 
     def part_values(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Rows x parts: each part's raw value, before it is put on the user's scale."""
         # 0: all threads there are; a row's value does not depend on it
         threads = 1 if len(features) < ROWS_WORTH_THREADS else 0
         values = [booster.predict(features, raw_score=True, num_threads=threads) for booster in self.boosters.values()]
+        if FUSED in self.feature_names:
+            values.append(features[:, self.feature_names.index(FUSED)].astype(np.float64))
         return np.column_stack(values)
 
     def score(self, features: NDArray[np.float32], group: NDArray[np.int64]) -> NDArray[np.float64]:
         """One score a row, comparable within a user; higher is better."""
         values = self.part_values(features)
         mean, deviation = user_scale(values, group)
-        return combine_parts(values, np.repeat(mean, group, axis=0), np.repeat(deviation, group, axis=0))
+        return combine_parts(
+            values, np.repeat(mean, group, axis=0), np.repeat(deviation, group, axis=0), self.part_weights
+        )
 
-    def contributions(self, features: NDArray[np.float32], deviation: NDArray[np.float64]) -> dict[str, float]:
-        """What each feature adds to one row's score, relative to the model's average (SHAP values of LightGBM).
+    def contributions(
+        self, features: NDArray[np.float32], mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    ) -> dict[str, float]:
+        """What each feature adds to one row's score.
+
+        In a booster, relative to the model's average (SHAP values of LightGBM); by the fusion, to the user's.
 
         Args:
             features: one row.
-            deviation: the user's scale, one value a part.
+            mean: the user's scale, one value a part, and
+            deviation: likewise.
         """
         total = dict.fromkeys(self.feature_names, 0.0)
-        for booster, scale in zip(self.boosters.values(), deviation, strict=True):
+        if FUSED in total:
+            fused = float(features[self.feature_names.index(FUSED)])
+            total[FUSED] = self.fusion_weight * (fused - float(mean[-1])) / float(deviation[-1])
+        for booster, scale in zip(self.boosters.values(), deviation[: len(self.boosters)], strict=True):
             shares = np.asarray(booster.predict(features.reshape(1, -1), pred_contrib=True, num_threads=1))[0, :-1]
             for name, share in zip(self.feature_names, shares, strict=True):
                 total[name] += float(share / scale)
@@ -81,6 +102,7 @@ class Ranker:
         description = {
             "feature_names": self.feature_names,
             "objectives": list(self.boosters),
+            "fusion_weight": self.fusion_weight,
         }
         (folder / DESCRIPTION_FILE).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
@@ -91,6 +113,7 @@ def load_ranker(folder: Path) -> Ranker:
     return Ranker(
         feature_names=tuple(description["feature_names"]),
         boosters={name: lgb.Booster(model_file=str(folder / f"{name}.txt")) for name in description["objectives"]},
+        fusion_weight=description["fusion_weight"],
     )
 
 
@@ -108,10 +131,13 @@ def user_scale(
 
 
 def combine_parts(
-    values: NDArray[np.float64], mean: NDArray[np.float64], deviation: NDArray[np.float64]
+    values: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    weights: Sequence[float],
 ) -> NDArray[np.float64]:
     """The score of each row from its parts and its user's scale (all rows x parts): the same bits wherever called."""
     total = np.zeros(len(values))
-    for part in range(values.shape[1]):
-        total += (values[:, part] - mean[:, part]) / deviation[:, part]
+    for part, weight in enumerate(weights):
+        total += weight * ((values[:, part] - mean[:, part]) / deviation[:, part])
     return total

@@ -62,7 +62,10 @@ def train_rankers(
     rows = read_training_frame(connection, labelled)
     ranker = refit(rows, plan, config)
     trees = ", ".join(f"{name} {count}" for name, count in plan.n_trees.items())
-    note = f"Trained on {len(rows.keys):,} rows of {len(rows.group):,} queries; trees: {trees}."
+    note = (
+        f"Trained on {len(rows.keys):,} rows of {len(rows.group):,} queries; trees: {trees}; "
+        f"the fusion counts {plan.fusion_weight:g} times a booster."
+    )
     return TrainedRankers(ranker, plan, pl.concat(lists).select(_no_lists().columns), note)
 
 

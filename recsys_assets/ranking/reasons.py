@@ -7,7 +7,7 @@ import polars as pl
 
 from recsys_assets.config import Config
 from recsys_assets.ranking.surfaces import Method
-from recsys_assets.schema import FOR_YOU, LIVE_CUTOFF, RANKER
+from recsys_assets.schema import FOR_YOU, FUSION, LIVE_CUTOFF, RANKER
 from recsys_assets.warehouse import count_rows
 
 USERS_PER_PART = 15_000
@@ -69,7 +69,8 @@ def write_recommendations(
             GROUP BY ALL
         )
         SELECT lists.user_id, lists.surface, lists.rank, lists.item_id, items.title, lists.score,
-               CASE WHEN merged.item_id IS NOT NULL THEN list_filter([{sources}], lambda source: source IS NOT NULL)
+               CASE WHEN merged.n_sources = 0 THEN ['{FUSION}']
+                    WHEN merged.item_id IS NOT NULL THEN list_filter([{sources}], lambda source: source IS NOT NULL)
                     WHEN lists.surface = 'because_you_liked' THEN ['similar_items']
                     WHEN lists.surface = 'trending' THEN ['popular_decayed_fast']
                     ELSE ['{method.fallback}'] END AS candidate_sources,

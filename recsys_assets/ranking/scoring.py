@@ -55,7 +55,7 @@ def _score_part(connection: duckdb.DuckDBPyConnection, config: Config, ranker: R
     values = ranker.part_values(frame.features)
     mean, deviation = (np.repeat(scale, frame.group, axis=0) for scale in user_scale(values, frame.group))
     scored = frame.keys.select("user_id", "item_id").with_columns(
-        pl.Series("score", combine_parts(values, mean, deviation), dtype=pl.Float64)
+        pl.Series("score", combine_parts(values, mean, deviation, ranker.part_weights), dtype=pl.Float64)
     )
     best = (
         scored.with_row_index("row")

@@ -9,7 +9,7 @@ import polars as pl
 from recsys_assets.candidates.content import describe_items
 from recsys_assets.config import Config
 from recsys_assets.ranking.rerank import ItemDescriptions, RerankRules, rerank
-from recsys_assets.schema import LIVE_CUTOFF, RANKER, RRF
+from recsys_assets.schema import FUSION, LIVE_CUTOFF, RANKER
 from recsys_assets.warehouse import read_frame
 
 LIST_SCHEMA = {"user_id": pl.String, "surface": pl.String, "rank": pl.Int32, "item_id": pl.String, "score": pl.Float64}
@@ -20,7 +20,7 @@ class Method:
     """What the lists are made with.
 
     Attributes:
-        name: `ranker`, `rrf` or a candidate source.
+        name: `ranker`, `fusion` or a candidate source.
         fallback: the popularity source for users without history and for lists that are too short.
     """
 
@@ -74,8 +74,8 @@ def create_pools(connection: duckdb.DuckDBPyConnection, config: Config, method: 
     """Temporary tables of the connection: `known_users`, `consumed`, `scored`, `popular_now`, `new_items`."""
     if method.name == RANKER:
         scored = "SELECT user_id, item_id, score FROM ranking.scored_candidates"
-    elif method.name == RRF:
-        scored = f"SELECT user_id, item_id, rrf_score AS score FROM candidates.merged WHERE cutoff = '{LIVE_CUTOFF}'"
+    elif method.name == FUSION:
+        scored = f"SELECT user_id, item_id, fused_score AS score FROM candidates.merged WHERE cutoff = '{LIVE_CUTOFF}'"
     else:
         scored = f"SELECT user_id, item_id, score FROM candidates.{method.name} WHERE cutoff = '{LIVE_CUTOFF}'"
     popularity = {

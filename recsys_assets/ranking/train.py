@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from recsys_assets.config import Config
+from recsys_assets.ranking.blend import blend_with_fusion
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import Ranker
 from recsys_assets.settings import TreesConfig
@@ -22,22 +23,25 @@ class TrainingPlan:
 
     Attributes:
         n_trees: objective -> number of trees.
+        fusion_weight: how much the fusion of the sources counts beside the boosters.
     """
 
     n_trees: dict[str, int]
+    fusion_weight: float = 0.0
 
 
 def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: Config) -> tuple[Ranker, TrainingPlan]:
-    """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff."""
+    """Train on the training cutoffs; each objective stops, and the fusion counts, as is best on validation."""
     boosters = _train_all(config, lambda name: _train(name, rows, config, validation=validation))
-    plan = TrainingPlan({name: max(1, booster.best_iteration) for name, booster in boosters.items()})
-    return Ranker(rows.feature_names, boosters), plan
+    ranker = blend_with_fusion(Ranker(rows.feature_names, boosters), validation)
+    n_trees = {name: max(1, booster.best_iteration) for name, booster in boosters.items()}
+    return ranker, TrainingPlan(n_trees, ranker.fusion_weight)
 
 
 def refit(rows: RankingFrame, plan: TrainingPlan, config: Config) -> Ranker:
     """Train on later cutoffs too, with the number of trees that is decided already."""
     boosters = _train_all(config, lambda name: _train(name, rows, config, n_trees=plan.n_trees[name]))
-    return Ranker(rows.feature_names, boosters)
+    return Ranker(rows.feature_names, boosters, plan.fusion_weight)
 
 
 def _train_all(config: Config, train: Callable[[str], lgb.Booster]) -> dict[str, lgb.Booster]:

@@ -6,7 +6,7 @@ from typing import Any
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.manifest import MODEL_FOLDER, Manifest
-from recsys_assets.schema import FOR_YOU, RANKER, RRF, SURFACES
+from recsys_assets.schema import FOR_YOU, FUSION, RANKER, SURFACES
 from recsys_assets.serving.bundle import Bundle, open_bundle
 from recsys_assets.serving.history import History, user_history
 from recsys_assets.serving.lists import Recommendation, unknown_item_sentence
@@ -112,7 +112,7 @@ def _explain_score(
     if candidate is None:
         return [], None, "No source proposed the item: it fills a list that was too short, by its popularity."
     if method != RANKER:
-        score = candidate["rrf_score" if method == RRF else f"score_{method}"]
+        score = candidate["fused_score" if method == FUSION else f"score_{method}"]
         return (
             [],
             score,
@@ -133,8 +133,8 @@ def _explain_ranker_score(bundle: Bundle, stored: dict[str, Any]) -> tuple[list[
     features = np.array([stored["features"]], dtype=np.float32)
     mean = np.array([stored["part_means"]], dtype=np.float64)
     deviation = np.array([stored["part_deviations"]], dtype=np.float64)
-    score = float(combine_parts(ranker.part_values(features), mean, deviation)[0])
-    contributions = ranker.contributions(features[0], deviation[0])
+    score = float(combine_parts(ranker.part_values(features), mean, deviation, ranker.part_weights)[0])
+    contributions = ranker.contributions(features[0], mean[0], deviation[0])
     explained = [
         FeatureContribution(name, float(value), contributions[name])
         for name, value in zip(ranker.feature_names, features[0], strict=True)

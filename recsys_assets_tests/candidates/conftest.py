@@ -147,7 +147,7 @@ def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
             CREATE TABLE intermediate.int_user_cutoffs AS FROM (VALUES
                 ('live', 'u1'), ('live', 'u2'), ('test', 'u1'), ('test', 'u2')) AS rows(cutoff, user_id);
             CREATE TABLE intermediate.int_labels AS FROM (VALUES
-                ('test', 'u2', 'b'), ('test', 'u2', 'c')) AS rows(cutoff, user_id, item_id);
+                ('test', 'u2', 'b', 1), ('test', 'u2', 'c', 1)) AS rows(cutoff, user_id, item_id, relevance_label);
             CREATE TABLE features.item_features AS FROM (VALUES
                 ('live', 'c', 1, 0.5, 0.25), ('live', 'a', 1, 1.5, 1.25), ('test', 'a', 2, 2.5, 2.25)
             ) AS rows(cutoff, item_id, n_users, decayed_events_slow, decayed_events_fast);

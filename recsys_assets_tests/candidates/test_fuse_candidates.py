@@ -1,10 +1,11 @@
-"""Reciprocal rank fusion of two sources' lists."""
+"""The candidates that the fusion of two sources leaves."""
 
 import numpy as np
 import polars as pl
 import pytest
 
 from recsys_assets.candidates.catalogue import Catalogue
+from recsys_assets.candidates.fusion import weigh_equally
 from recsys_assets.candidates.generate import fuse_candidates, score_block, user_blocks
 from recsys_assets.candidates.history import History
 
@@ -27,21 +28,23 @@ def fuse(shop: tuple[History, Catalogue], per_user: int, per_source: int, **scor
         )
         for name, rows in scores.items()
     }
-    return fuse_candidates(history, users, scored, rrf_k=60, per_user=per_user)
+    return fuse_candidates(history, users, scored, weigh_equally(scored), per_source=per_source, per_user=per_user)
 
 
-def test_sums_reciprocal_ranks_and_keeps_every_sources_word(shop) -> None:
-    popular = [[9, 8, 7, 0, 9], [9, 0, 0, 9, 0]]
-    als = [[1, 9, 0, 8, 9], [0, 0, -3, 9, 0]]
+def test_adds_up_the_shares_and_keeps_every_sources_word(shop) -> None:
+    popular = [[8, 6, 4, 0, 9], [9, 0, 0, 9, 0]]
+    als = [[1, 8, 0, 4, 9], [0, 0, -3, 9, 0]]
     found = fuse(shop, 10, 2, popular=popular, als=als)
-    assert found.columns[:5] == ["cutoff", "user_id", "item_id", "rrf_score", "n_sources"]
+    assert found.columns[:5] == ["cutoff", "user_id", "item_id", "fused_score", "n_sources"]
     assert found.columns[5:] == ["score_popular", "rank_popular", "score_als", "rank_als"]
-    # als scores a too, though a is not among its two best: the score is kept, and the rank is not there
+    # u1 had e. als scores a too, though a is not among its two best: the score is kept, and the rank is not there;
+    # c is listed by none and still a candidate
     assert found.rows() == [
-        ("live", "u1", "b", pytest.approx(1 / 62 + 1 / 61), 2, 8.0, 2, 9.0, 1),
-        ("live", "u1", "a", pytest.approx(1 / 61), 1, 9.0, 1, 1.0, None),
-        ("live", "u1", "d", pytest.approx(1 / 62), 1, 0.0, None, 8.0, 2),
-        ("live", "u2", "a", pytest.approx(1 / 61), 1, 9.0, 1, 0.0, None),
+        ("live", "u1", "b", 6 / 8 + 1, 2, 6.0, 2, 8.0, 1),
+        ("live", "u1", "a", 1 + 1 / 8, 1, 8.0, 1, 1.0, None),
+        ("live", "u1", "c", 0.5, 0, 4.0, None, 0.0, None),
+        ("live", "u1", "d", 0.5, 1, 0.0, None, 4.0, 2),
+        ("live", "u2", "a", 1.0, 1, 9.0, 1, 0.0, None),
     ]
 
 

@@ -64,7 +64,7 @@ def test_nothing_bought_is_recommended_again(built_home: Path, read) -> None:
 def test_the_report_has_the_ranker_and_every_baseline_with_intervals(read) -> None:
     rows = read("SELECT model, value, ci_low, ci_high FROM model_report WHERE metric = 'ndcg' AND k = 10")
     models = {model: (value, low, high) for model, value, low, high in rows}
-    assert {"ranker", "rrf", "popular", "repeat", "item_knn", "als", "ease", "covisited"} <= set(models)
+    assert {"ranker", "fusion", "popular", "repeat", "item_knn", "als", "ease", "covisited"} <= set(models)
     assert all(low <= value <= high for value, low, high in models.values())
     assert models["ranker"][0] > models["popular"][0]
 

@@ -21,7 +21,7 @@ SOURCES = {
 }
 MERGED = pl.DataFrame(
     [("u1", "b", 0.3), ("u1", "a", 0.2), ("u1", "x", 0.2), ("u1", "c", 0.1), ("u2", "x", 0.5), ("u2", "a", 0.4)],
-    schema={"user_id": pl.String, "item_id": pl.String, "rrf_score": pl.Float64},
+    schema={"user_id": pl.String, "item_id": pl.String, "fused_score": pl.Float64},
     orient="row",
 )
 

@@ -34,16 +34,16 @@ CANDIDATES = pl.DataFrame(
 MODELS = pl.DataFrame(
     [
         (model, "ndcg", 10, value, value - 0.01, value + 0.01, 300, "test", "temporal")
-        for model, value in (("ranker", 0.12), ("rrf", 0.1), ("popular", 0.05))
+        for model, value in (("ranker", 0.12), ("fusion", 0.1), ("popular", 0.05))
     ]
-    + [("rrf", "coverage", 10, 0.4, None, None, 300, "test", "temporal")],
+    + [("fusion", "coverage", 10, 0.4, None, None, 300, "test", "temporal")],
     schema=MODEL_REPORT_SCHEMA,
     orient="row",
 )
 SEGMENTS = pl.DataFrame(
     [
         (model, segment, "ndcg", 10, 0.1, 0.05, 0.2, 50, 1, 4, "test", "temporal")
-        for model in ("ranker", "rrf", "popular")
+        for model in ("ranker", "fusion", "popular")
         for segment in ("new", "heavy")
     ],
     schema=SEGMENT_REPORT_SCHEMA,
@@ -88,8 +88,10 @@ def test_a_metric_without_intervals_can_be_plotted() -> None:
 
 
 def test_the_chosen_models_alone_are_drawn() -> None:
-    assert plots.plot_segments(SEGMENTS, ["rrf"]) == plots.plot_segments(SEGMENTS.filter(pl.col("model") == "rrf"))
-    assert plots.plot_segments(SEGMENTS, ["rrf"]) != plots.plot_segments(SEGMENTS)
+    assert plots.plot_segments(SEGMENTS, ["fusion"]) == plots.plot_segments(
+        SEGMENTS.filter(pl.col("model") == "fusion")
+    )
+    assert plots.plot_segments(SEGMENTS, ["fusion"]) != plots.plot_segments(SEGMENTS)
 
 
 def test_names_of_lines_never_overlap() -> None:

@@ -52,13 +52,13 @@ def test_values_by_hand() -> None:
 
 
 def test_each_model_is_reported_on_the_same_users() -> None:
-    report = build(make_lists("rrf", {"u0": 1}), models=("silent",))
-    assert report.group_by("model").agg(pl.col("n_users").sum()).sort("model").rows() == [("rrf", 8), ("silent", 8)]
+    report = build(make_lists("fusion", {"u0": 1}), models=("silent",))
+    assert report.group_by("model").agg(pl.col("n_users").sum()).sort("model").rows() == [("fusion", 8), ("silent", 8)]
     assert set(report.filter(pl.col("model") == "silent")["value"]) == {0.0}
     assert not report.select("model", "segment", "metric", "k").is_duplicated().any()
 
 
 def test_without_labels_it_is_empty_but_has_its_columns() -> None:
-    report = build(make_lists("rrf", {"u0": 1}), LABELS.head(0))
+    report = build(make_lists("fusion", {"u0": 1}), LABELS.head(0))
     assert report.is_empty()
     assert dict(report.schema) == SEGMENT_REPORT_SCHEMA

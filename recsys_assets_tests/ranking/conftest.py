@@ -71,7 +71,7 @@ def learnable_frame(make_frame) -> Callable[[int], RankingFrame]:
         features[drawn.random(600) < 0.1, 2] = np.nan
         chance = features[:, 0] + 0.3 * drawn.standard_normal(600)
         labels = np.where(chance > 1.0, 2, np.where(chance > 0.8, 1, 0)).reshape(60, 10)
-        return make_frame(labels.tolist(), features, ("score_popular", "score_als", "user_age"))
+        return make_frame(labels.tolist(), features, ("score_popular", "fused_score", "user_age"))
 
     return make
 
@@ -105,7 +105,7 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
             .alias(f"rank_{source}")
             for source in SOURCES
         )
-        .with_columns(rrf_score=1 / (60 + pl.col("rank_als")) + 1 / (60 + pl.col("rank_popular")), n_sources=2)
+        .with_columns(fused_score=1 / (60 + pl.col("rank_als")) + 1 / (60 + pl.col("rank_popular")), n_sources=2)
     )
     chance = als + 0.15 * drawn.standard_normal(len(keys))
     labels = merged.filter(pl.Series(chance > 0.8) & (pl.col("cutoff") != "live")).select(

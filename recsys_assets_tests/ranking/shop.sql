@@ -53,12 +53,12 @@ CREATE TABLE features.user_creator_shares AS FROM (VALUES
 CREATE TABLE features.user_category_shares AS FROM (VALUES
     ('live', 'u1', 'toy', 0.5), ('live', 'u2', 'paper', 0.5)) AS rows(cutoff, user_id, category, share);
 
-CREATE TABLE candidates.merged AS SELECT * REPLACE (CAST(rrf_score AS DOUBLE) AS rrf_score) FROM (VALUES
+CREATE TABLE candidates.merged AS SELECT * REPLACE (CAST(fused_score AS DOUBLE) AS fused_score) FROM (VALUES
     ('live', 'u1', 'b', 0.9, 2, 4.0, 1, 0.5, 1),
     ('live', 'u1', 'c', 0.8, 1, NULL, NULL, 0.4, 2),
     ('live', 'u1', 'd', 0.5, 1, 2.0, 3, NULL, NULL),
     ('test', 'u1', 'x', 9.9, 1, 9.0, 1, NULL, NULL)
-) AS rows(cutoff, user_id, item_id, rrf_score, n_sources, score_popular, rank_popular, score_als, rank_als);
+) AS rows(cutoff, user_id, item_id, fused_score, n_sources, score_popular, rank_popular, score_als, rank_als);
 
 CREATE TABLE candidates.als AS FROM (VALUES
     ('live', 'u1', 'c', 0.5, 1), ('live', 'u1', 'b', 0.25, 2), ('test', 'u1', 'x', 9.0, 1)

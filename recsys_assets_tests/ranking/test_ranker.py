@@ -12,7 +12,7 @@ def test_stored_and_loaded_it_gives_the_same_bits(ranker, learnable_frame, tmp_p
     loaded = load_ranker(tmp_path / "model")
     assert loaded.score(frame.features, frame.group).tobytes() == ranker.score(frame.features, frame.group).tobytes()
     assert loaded.feature_names == ranker.feature_names
-    assert loaded.part_names == ranker.part_names == ("lambdarank", "rank_xendcg", "binary")
+    assert loaded.part_names == ranker.part_names == ("lambdarank", "rank_xendcg", "binary", "fused_score")
     loaded.save(tmp_path / "again")
     for path in (tmp_path / "model").iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
@@ -25,7 +25,7 @@ def test_a_row_scores_the_same_alone_on_its_users_scale(ranker, learnable_frame)
     for row in (0, 7, 599):
         user = frame.qid[row]
         alone = ranker.part_values(frame.features[row : row + 1])
-        again = combine_parts(alone, mean[user : user + 1], deviation[user : user + 1])
+        again = combine_parts(alone, mean[user : user + 1], deviation[user : user + 1], ranker.part_weights)
         assert again.tobytes() == scores[row : row + 1].tobytes()
 
 
@@ -38,12 +38,15 @@ def test_users_do_not_touch_each_other(ranker, learnable_frame) -> None:
 def test_contributions_add_up_to_the_difference_of_two_rows_of_a_user(ranker, learnable_frame) -> None:
     frame = learnable_frame(3)
     scores = ranker.score(frame.features, frame.group)
-    _, deviation = user_scale(ranker.part_values(frame.features), frame.group)
+    mean, deviation = user_scale(ranker.part_values(frame.features), frame.group)
     for user in range(5):
         first, other = 10 * user, 10 * user + 6
-        sums = [sum(ranker.contributions(frame.features[row], deviation[user]).values()) for row in (first, other)]
+        sums = [
+            sum(ranker.contributions(frame.features[row], mean[user], deviation[user]).values())
+            for row in (first, other)
+        ]
         assert sums[0] - sums[1] == pytest.approx(scores[first] - scores[other], abs=1e-6)
-    assert list(ranker.contributions(frame.features[0], deviation[0])) == list(ranker.feature_names)
+    assert list(ranker.contributions(frame.features[0], mean[0], deviation[0])) == list(ranker.feature_names)
 
 
 def test_user_scale_by_hand() -> None:
@@ -52,7 +55,7 @@ def test_user_scale_by_hand() -> None:
     assert mean.tolist() == [[2, 5], [10, 0]]
     assert deviation.tolist() == [[1, 1], [1, 1]]  # 1 where a part is the same for all of the user's rows
     repeated = (np.repeat(scale, [2, 1], axis=0) for scale in (mean, deviation))
-    assert combine_parts(values, *repeated).tolist() == [-1, 1, 0]
+    assert combine_parts(values, *repeated, (1.0, 5.0)).tolist() == [-1, 1, 0]
 
 
 def test_user_scale_of_nobody() -> None:

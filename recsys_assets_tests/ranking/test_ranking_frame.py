@@ -29,7 +29,8 @@ def by_hand() -> Iterator[duckdb.DuckDBPyConnection]:
                 ('test', 'u1', 'a', 0.5, 1, 5.0, 1, 0.1, NULL),
                 ('test', 'u1', 'b', 1.0, 2, 3.0, 2, 0.5, 1),
                 ('live', 'u1', 'a', 9.0, 1, 5.0, 1, 0, NULL)
-            ) AS rows(cutoff, user_id, item_id, rrf_score, n_sources, score_popular, rank_popular, score_als, rank_als);
+            ) AS rows(
+                cutoff, user_id, item_id, fused_score, n_sources, score_popular, rank_popular, score_als, rank_als);
             CREATE TABLE features.user_features AS FROM (VALUES
                 ('test', 'u1', 7, 'film', true, TIMESTAMP '2024-01-01'), ('live', 'u2', 8, 'book', true, NULL)
             ) AS rows(cutoff, user_id, n_events, favourite, is_new, last_at);
@@ -65,8 +66,8 @@ def test_every_feature_by_hand(by_hand) -> None:
         "value_als": [0.1, 0.5, 0.25, 0],
         "rank_popular": [log(1), log(2), log(3), log(21)],
         "rank_als": [log(200), log(1), log(2), log(200)],
-        "rrf_score": [0.5, 1, 0.5, 1],
-        "rrf_rank": [log(2), log(1), log(3), log(1)],  # a and c tie and go by item_id
+        "fused_score": [0.5, 1, 0.5, 0.25],
+        "fused_rank": [log(2), log(1), log(3), log(1)],  # a and c tie and go by item_id
         "n_sources": [1, 2, 2, 1],
         "n_sources_top_20": [1, 2, 2, 0],
         "user_n_events": [7, 7, 7, NAN],

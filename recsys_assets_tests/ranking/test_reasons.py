@@ -10,7 +10,7 @@ from recsys_assets.ranking import reasons
 from recsys_assets.ranking.reasons import write_recommendations
 from recsys_assets.ranking.surfaces import LIST_SCHEMA, Method, build_lists
 
-FUSED = Method("rrf", "popular_decayed_slow")
+FUSED = Method("fusion", "popular_decayed_slow")
 SCORED_AT = datetime(2024, 3, 2, 12)
 
 
@@ -117,7 +117,7 @@ def test_titles_times_and_order(shop, written) -> None:
     assert times == [(datetime(2024, 3, 1), SCORED_AT)]
 
 
-@pytest.mark.parametrize(("method", "expected"), [("rrf", []), ("ranker", [("u1", "b", [1.0])])])
+@pytest.mark.parametrize(("method", "expected"), [("fusion", []), ("ranker", [("u1", "b", [1.0])])])
 def test_features_are_kept_of_rows_that_the_ranker_scored_and_for_you_lists(
     shop, quick_config, method, expected
 ) -> None:

@@ -52,7 +52,10 @@ def test_the_best_scores_can_be_made_again_to_the_bit(warehouse, quick_config, l
     assert len(kept) == 32 * 4  # by score alone, a list of four comes from the best four
     for user, item, features, mean, deviation in kept:
         values = live_ranker.part_values(np.array([features], np.float32))
-        assert combine_parts(values, np.array([mean]), np.array([deviation]))[0] == score_of[user, item]
+        assert (
+            combine_parts(values, np.array([mean]), np.array([deviation]), live_ranker.part_weights)[0]
+            == score_of[user, item]
+        )
         better = [other for (owner, _), other in score_of.items() if owner == user and other > score_of[user, item]]
         assert len(better) < 4
 

@@ -7,7 +7,7 @@ from recsys_assets.config import load_config
 from recsys_assets.ranking.surfaces import LIST_SCHEMA, Method, build_lists
 from recsys_assets.schema import SURFACES
 
-FUSED = Method("rrf", "popular")
+FUSED = Method("fusion", "popular")
 
 
 def items_of(lists: pl.DataFrame, user: str, surface: str) -> list[str]:
@@ -31,7 +31,7 @@ def test_for_you_is_the_methods_order_filled_up_with_popular_items(shop, quick_c
 
 @pytest.mark.parametrize(
     ("method", "expected"),
-    [("rrf", ["b", "c", "d", "e"]), ("als", ["c", "b", "d", "e"]), ("ranker", ["d", "c", "b", "e"])],
+    [("fusion", ["b", "c", "d", "e"]), ("als", ["c", "b", "d", "e"]), ("ranker", ["d", "c", "b", "e"])],
 )
 def test_the_method_decides_whose_scores_count(shop, quick_config, method, expected) -> None:
     lists = build_lists(shop, quick_config, Method(method, "popular"))
@@ -49,7 +49,7 @@ def test_the_method_decides_whose_scores_count(shop, quick_config, method, expec
     ],
 )
 def test_the_fallback_decides_what_people_without_history_get(shop, quick_config, fallback, expected) -> None:
-    assert items_of(build_lists(shop, quick_config, Method("rrf", fallback)), "u3", "for_you") == expected
+    assert items_of(build_lists(shop, quick_config, Method("fusion", fallback)), "u3", "for_you") == expected
 
 
 def test_new_releases_are_new_by_release_or_where_that_is_unknown_by_first_event(shop, quick_config) -> None:

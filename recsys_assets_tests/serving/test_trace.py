@@ -70,7 +70,7 @@ def test_an_item_that_no_source_proposed_is_called_a_filler(world: Config) -> No
     assert trace.evidence.note == "The reason names no item of the user's history."
 
 
-@pytest.mark.parametrize(("method", "score"), [("rrf", 0.03), ("als", float(np.float32(0.7)))])
+@pytest.mark.parametrize(("method", "score"), [("fusion", 0.03), ("als", float(np.float32(0.7)))])
 def test_without_the_ranker_the_score_is_the_candidates_own(tiny_home: Config, method: str, score: float) -> None:
     make_warehouse(tiny_home)
     with open_warehouse(tiny_home) as connection:

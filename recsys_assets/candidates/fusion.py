@@ -1,0 +1,110 @@
+"""The fusion of all sources: one score a pair from all their scores, with weights learnt from earlier cutoffs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys_assets.candidates.history import FloatArray, History, IntArray
+
+POWERS = (1.0, 0.5, 0.25)  # of a source's score as a share of the user's highest: how steeply its opinion falls
+OTHERS_PER_CUTOFF = 100_000  # pairs that were not relevant, drawn evenly from all users and items
+MIN_RELEVANT = 200  # pairs to learn weights from; with fewer, every source weighs the same
+INVERSE_REGULARIZATION = 1.0
+
+Weights = dict[str, tuple[float, ...]]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A weighted sum over sources and POWERS of (score / the user's highest score by that source) ** power.
+
+    Attributes:
+        weights: source -> one weight a power.
+    """
+
+    weights: Weights
+
+    def score(self, scores: Mapping[str, FloatArray]) -> FloatArray:
+        """Users x items: the sum; minus infinity where no source gives the item a score.
+
+        Args:
+            scores: source -> users x items, 0 where the item is no candidate.
+        """
+        total, is_scored = np.zeros(_shape(scores), np.float32), np.zeros(_shape(scores), np.bool_)
+        for source, values in scores.items():
+            is_scored |= values > 0
+            for share, weight in zip(_powers_of_shares(values), self.weights[source], strict=True):
+                if weight:
+                    total += np.float32(weight) * share
+        total[~is_scored] = -np.inf
+        return total
+
+
+def weigh_equally(sources: Mapping[str, object]) -> Fusion:
+    """Before there are labels to learn from: the sum of the shares."""
+    return Fusion({source: tuple(float(power == 1.0) for power in POWERS) for source in sources})
+
+
+@dataclass
+class Lessons:
+    """What the sources said of pairs whose labels are known by now, cutoff by cutoff.
+
+    A cutoff's own labels must not weigh its own candidates: `learn` before `add`.
+    """
+
+    seed: int
+    features: list[FloatArray] = field(default_factory=list)
+    labels: list[BoolArray] = field(default_factory=list)
+
+    def add(
+        self, scores: Mapping[str, FloatArray], history: History, users: IntArray, relevant: sparse.csr_matrix
+    ) -> None:
+        """Keep the relevant pairs of some users, and a sample of the others that a source gives a score.
+
+        Args:
+            scores: source -> users x items.
+            history: of the cutoff.
+            users: their positions. Each draws for herself, so it does not matter how users are cut into blocks.
+            relevant: all users x items, above 0 where relevant; without any, as at `live`, nothing is kept.
+        """
+        if relevant.nnz == 0:
+            return
+        n_items = history.shape[1]
+        share_of_others = OTHERS_PER_CUTOFF / (len(history.users_to_serve) * n_items)
+        is_relevant = relevant[users].toarray() > 0
+        is_kept = np.any([values > 0 for values in scores.values()], axis=0)
+        for row, user in enumerate(users):
+            is_kept[row] &= is_relevant[row] | (
+                np.random.default_rng([self.seed, int(user)]).random(n_items) < share_of_others
+            )
+        columns = [share[is_kept] for values in scores.values() for share in _powers_of_shares(values)]
+        self.features.append(np.column_stack(columns))
+        self.labels.append(is_relevant[is_kept])
+
+    def learn(self, sources: Mapping[str, object]) -> Fusion:
+        """Logistic regression of relevance on the shares' powers; `weigh_equally` while there is too little."""
+        labels = np.concatenate([*self.labels, np.zeros(0, np.bool_)])
+        if labels.sum() < MIN_RELEVANT:
+            return weigh_equally(sources)
+        from sklearn.linear_model import LogisticRegression  # it takes a second to import
+
+        model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
+        model.fit(np.concatenate(self.features), labels)
+        weights = model.coef_[0].reshape(-1, len(POWERS)).tolist()
+        return Fusion({source: tuple(own) for source, own in zip(sources, weights, strict=True)})
+
+
+def _shape(scores: Mapping[str, FloatArray]) -> tuple[int, int]:
+    n_users, n_items = next(iter(scores.values())).shape
+    return n_users, n_items
+
+
+def _powers_of_shares(scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The shares to each of POWERS."""
+    share = scores / np.maximum(scores.max(axis=1, keepdims=True, initial=0), np.float32(1e-9))
+    root = np.sqrt(share)
+    return share, root, np.sqrt(root)
