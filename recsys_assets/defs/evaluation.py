@@ -19,7 +19,7 @@ from recsys_assets.evaluation.inputs import (
 from recsys_assets.evaluation.model_lists import read_labels, read_model_lists, write_model_lists
 from recsys_assets.evaluation.plots import plot_candidate_recall, plot_feature_importance, plot_models, plot_segments
 from recsys_assets.evaluation.report import build_model_report
-from recsys_assets.evaluation.segment_report import build_segment_report
+from recsys_assets.evaluation.segment_report import build_item_segment_report, build_segment_report
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.schema import FUSION, RANKER
 from recsys_assets.warehouse import read_frame, replace_table
@@ -124,30 +124,39 @@ def model_report(settings: Settings) -> dg.MaterializeResult:
 
 @dg.asset(
     key=["evaluation", "segment_report"],
-    deps=[LISTS, LABELS],
+    deps=[LISTS, LABELS, dg.AssetKey(["features", "item_features"])],
     group_name="evaluation",
     owners=OWNERS,
     kinds={"python", "polars"},
-    description="One row per model and segment of users by their activity, at the test cutoff.",
+    description=(
+        "One row per model, segment and metric at the test cutoff: users by their activity, items by their popularity."
+    ),
     pool=POOL,
 )
 def segment_report(settings: Settings) -> dg.MaterializeResult:
-    """NDCG for new, light and heavy users."""
+    """NDCG for new, light and heavy users; recall and exposure of head, middle and tail items."""
     with settings.warehouse("evaluation") as (config, connection):
-        report = build_segment_report(
-            read_model_lists(connection, "test"),
-            read_labels(connection, "test"),
+        lists, labels = read_model_lists(connection, "test"), read_labels(connection, "test")
+        popularity, _ = read_popularity(connection, "test")
+        draws, seed, split = config.evaluation.bootstrap_draws, config.seed, read_split(connection)
+        users = build_segment_report(
+            lists,
+            labels,
             read_user_history(connection, "test"),
             k=10,
-            draws=config.evaluation.bootstrap_draws,
-            seed=config.seed,
+            draws=draws,
+            seed=seed,
             cutoff="test",
-            split=read_split(connection),
+            split=split,
+            min_history_events=config.split.min_history_events,
         )
-        replace_table(connection, "evaluation.segment_report", report)
+        items = build_item_segment_report(
+            lists, labels, popularity, k=10, draws=draws, seed=seed, cutoff="test", split=split
+        )
+        replace_table(connection, "evaluation.segment_report", pl.concat([users, items]))
         metadata = describe_table(connection, "evaluation.segment_report")
-        if len(report):
-            metadata["ndcg_by_segment"] = plot(plot_segments(report, (RANKER, FUSION, "popular")))
+        if len(users):
+            metadata["ndcg_by_segment"] = plot(plot_segments(users, (RANKER, FUSION, "popular")))
         return dg.MaterializeResult(metadata=metadata)
 
 

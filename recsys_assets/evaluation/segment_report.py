@@ -1,13 +1,14 @@
-"""Quality by how active users are: whom the lists serve well, and whom not."""
+"""Quality by how active users are and how popular items are: whom and what the lists serve well, and what not."""
 
 from collections.abc import Sequence
 
 import polars as pl
 
 from recsys_assets.evaluation.bootstrap import bootstrap_mean_interval
-from recsys_assets.evaluation.metrics import per_user_metrics
+from recsys_assets.evaluation.metrics import per_user_metrics, relevant_items, top_of_lists
 
 SEGMENTS = ("new", "light", "medium", "heavy")
+ITEM_SEGMENTS = ("head", "middle", "tail")
 SEGMENT_REPORT_SCHEMA = {
     "model": pl.String,
     "segment": pl.String,
@@ -79,6 +80,83 @@ def build_segment_report(
                     (model, segment, "ndcg", k, *interval, len(members), events.min(), events.max(), cutoff, split)
                 )
     return pl.DataFrame(rows, schema=SEGMENT_REPORT_SCHEMA, orient="row")
+
+
+def build_item_segment_report(
+    lists: pl.DataFrame,
+    labels: pl.DataFrame,
+    popularity: pl.DataFrame,
+    *,
+    k: int,
+    draws: int,
+    seed: int,
+    cutoff: str,
+    split: str,
+) -> pl.DataFrame:
+    """What every model finds of, and shows from, popular and rare items.
+
+    The items of the history, by falling number of users, are cut where they hold a third and two thirds of all pairs of
+    user and item: `head`, `middle`, `tail`. Two metrics of each:
+
+    - `recall`: of a user's relevant items in the segment, the share among her first k; mean over users who have any.
+    - `exposure`: of a user's first k items, the share in the segment; mean over all users with a relevant item and a
+      list. Each segment has a third of all past choices, so what the head has above a third is popularity bias.
+
+    Args:
+        lists: `model`, `user_id`, `item_id`, `rank`.
+        labels: `user_id`, `item_id`, perhaps `relevance_label`.
+        popularity: `item_id`, `n_users`: one row per item of the cutoff's history.
+        k: length at which the lists are cut.
+        draws: bootstrap resamples.
+        seed: of the resamples.
+        cutoff: copied into every row.
+        split: copied into every row.
+
+    Returns:
+        One row per model, segment and metric; columns of SEGMENT_REPORT_SCHEMA, where `min_events` and `max_events` are
+        the range of the items' numbers of users.
+    """
+    segments = assign_item_segments(popularity)
+    relevant = relevant_items(labels)
+    wanted = relevant.join(segments, on="item_id")
+    users = relevant.select("user_id").unique()
+    ranges = {
+        segment: (n_users.min(), n_users.max())
+        for segment in ITEM_SEGMENTS
+        if len(n_users := segments.filter(pl.col("segment") == segment)["n_users"])
+    }
+    rows: list[tuple[object, ...]] = []
+    for model in sorted(lists["model"].unique()):
+        top = top_of_lists(lists.filter(pl.col("model") == model), users, k)
+        shown = top.join(segments, on="item_id", how="left")
+        found = wanted.join(top, on=["user_id", "item_id"], how="left")
+        for segment, (fewest, most) in ranges.items():
+            of_segment = pl.col("segment") == segment
+            recall = found.filter(of_segment).group_by("user_id").agg(pl.col("rank").is_not_null().mean())
+            exposure = shown.group_by("user_id").agg(of_segment.fill_null(False).mean().alias("rank"))
+            for metric, values in (("recall", recall), ("exposure", exposure)):
+                if len(values):
+                    interval = bootstrap_mean_interval(values.sort("user_id")["rank"].to_numpy(), draws, seed)
+                    rows.append((model, segment, metric, k, *interval, len(values), fewest, most, cutoff, split))
+    return pl.DataFrame(rows, schema=SEGMENT_REPORT_SCHEMA, orient="row")
+
+
+def assign_item_segments(popularity: pl.DataFrame) -> pl.DataFrame:
+    """One row per item with users: item_id, n_users, segment (see `build_item_segment_report`)."""
+    counted = (
+        popularity.select("item_id", pl.col("n_users").cast(pl.Int64))
+        .filter(pl.col("n_users") > 0)
+        .sort("n_users", "item_id", descending=[True, False])
+    )
+    share_before = (pl.col("n_users").cum_sum() - pl.col("n_users")) / pl.col("n_users").sum()
+    return counted.with_columns(
+        pl.when(share_before < 1 / 3)
+        .then(pl.lit("head"))
+        .when(share_before < 2 / 3)
+        .then(pl.lit("middle"))
+        .otherwise(pl.lit("tail"))
+        .alias("segment")
+    )
 
 
 def assign_segments(users: pl.DataFrame, user_history: pl.DataFrame, min_history_events: int) -> pl.DataFrame:

@@ -23,6 +23,7 @@ WAREHOUSE_TABLES: Final = {
     "user_features": "features.user_features",
     "item_features": "features.item_features",
     "model_report": "evaluation.model_report",
+    "segment_report": "evaluation.segment_report",
     "candidate_report": "evaluation.candidate_report",
     "feature_importance": "evaluation.feature_importance",
 }

@@ -23,6 +23,25 @@ class ModelMetric:
 
 
 @dataclass(frozen=True)
+class SegmentMetric:
+    """One row of `segment_report`: a metric at k of a model on a segment of users, or of items.
+
+    `min_events` and `max_events`: how many events the users have, or how many users the items.
+    """
+
+    model: str
+    segment: str
+    metric: str
+    k: int
+    value: float
+    ci_low: float
+    ci_high: float
+    n_users: int
+    min_events: int
+    max_events: int
+
+
+@dataclass(frozen=True)
 class CandidateRecall:
     """One row of `candidate_report`: what the first `n` candidates of a source bring."""
 
@@ -35,9 +54,10 @@ class CandidateRecall:
 
 @dataclass(frozen=True)
 class Report:
-    """Both reports, and the manifest with the gate's decision. `models` holds the test cutoff alone."""
+    """The reports, and the manifest with the gate's decision. `models` and `segments` hold one cutoff alone."""
 
     models: list[ModelMetric]
+    segments: list[SegmentMetric]
     candidates: list[CandidateRecall]
     manifest: Manifest
 
@@ -52,7 +72,15 @@ def read_report(config: Config, cutoff: str = "test") -> Report:
         models = bundle.rows(
             "SELECT * FROM model_report WHERE cutoff = $cutoff ORDER BY metric, k, model", {"cutoff": cutoff}
         )
+        segments = []
+        if "segment_report" in bundle.manifest.row_counts:  # bundles of earlier versions have none
+            segments = bundle.rows(
+                "SELECT * EXCLUDE (cutoff, split) FROM segment_report WHERE cutoff = $cutoff", {"cutoff": cutoff}
+            )
         candidates = bundle.rows("SELECT * FROM candidate_report ORDER BY source, n")
         return Report(
-            [ModelMetric(**row) for row in models], [CandidateRecall(**row) for row in candidates], bundle.manifest
+            [ModelMetric(**row) for row in models],
+            [SegmentMetric(**row) for row in segments],
+            [CandidateRecall(**row) for row in candidates],
+            bundle.manifest,
         )

@@ -17,11 +17,13 @@ from recsys_assets.publishing.switch import CURRENT_LINK
 from recsys_assets.schema import NO_LIST, RATING_METRICS
 from recsys_assets.serving.history import History
 from recsys_assets.serving.lists import RecommendationList, SimilarList
-from recsys_assets.serving.reports import CandidateRecall, ModelMetric, Report
+from recsys_assets.serving.reports import CandidateRecall, ModelMetric, Report, SegmentMetric
 from recsys_assets.serving.trace import Trace
 from recsys_assets.sources.report import IngestReport
 
 MAIN_METRICS = ("ndcg", "recall", "hit_rate", "mrr", "map", "coverage")
+SEGMENT_METRICS = {"ndcg": "ndcg", "recall": "recall", "exposure": "share of the list"}
+SEGMENT_ORDER = ("new", "light", "medium", "heavy", "head", "middle", "tail")
 VERSUS_BEST = "ndcg_minus_best_baseline"
 DEFAULT_K = 10
 SHOWN_FEATURES = 12
@@ -119,6 +121,8 @@ def show_report(report: Report, metric: str | None = None, k: int | None = None)
         return shown
     if any(row.metric in RATING_METRICS for row in report.models):
         shown.append(_ratings(report.models, RATING_METRICS))
+    if report.segments:
+        shown.append(_segments(report.segments, report.manifest.method))
     return [*shown, _candidates(report.candidates), decision]
 
 
@@ -153,6 +157,34 @@ def _ratings(rows: Sequence[ModelMetric], metrics: Sequence[str]) -> Table:
         first = by_model[model][metrics[0]]
         others = [f"{by_model[model][name].value:.4f}" for name in metrics[1:]]
         table.add_row(model, f"{first.value:.4f}", _interval(first), *others, f"{first.n_users:,}")
+    return table
+
+
+def _segments(rows: Sequence[SegmentMetric], method: str) -> Table:
+    """The published method beside plain popularity on each segment of users and of items."""
+    models = list(dict.fromkeys((method, "popular")))
+    found = {(row.metric, row.segment, row.model): row for row in rows}
+    columns = ["of", "segment", "measured", *models, "95 % interval"]
+    table = _table("By segment: how active users are, how popular items are", columns, columns[3:])
+    for metric, measured in SEGMENT_METRICS.items():
+        for segment in SEGMENT_ORDER:
+            row = found.get((metric, segment, method))
+            if row is None:
+                continue
+            what = "users with {} events" if metric == "ndcg" else "items with {} users"
+            sizes = (
+                f"{row.min_events:,}"
+                if row.min_events == row.max_events
+                else f"{row.min_events:,} to {row.max_events:,}"
+            )
+            others = [found.get((metric, segment, model)) for model in models]
+            table.add_row(
+                what.format(sizes),
+                segment,
+                f"{measured}@{row.k}",
+                *("" if other is None else f"{other.value:.4f}" for other in others),
+                f"{row.ci_low:.4f} to {row.ci_high:.4f}",
+            )
     return table
 
 

@@ -1,6 +1,12 @@
 import polars as pl
 
-from recsys_assets.evaluation.segment_report import SEGMENT_REPORT_SCHEMA, assign_segments, build_segment_report
+from recsys_assets.evaluation.segment_report import (
+    SEGMENT_REPORT_SCHEMA,
+    assign_item_segments,
+    assign_segments,
+    build_item_segment_report,
+    build_segment_report,
+)
 
 USERS = [f"u{number}" for number in range(8)]
 HISTORY = pl.DataFrame({"user_id": USERS[1:], "n_history_events": [4, 5, 6, 7, 8, 9, 30]})  # u0 has none
@@ -62,3 +68,44 @@ def test_without_labels_it_is_empty_but_has_its_columns() -> None:
     report = build(make_lists("fusion", {"u0": 1}), LABELS.head(0))
     assert report.is_empty()
     assert dict(report.schema) == SEGMENT_REPORT_SCHEMA
+
+
+POPULARITY = pl.DataFrame({"item_id": list("abcdef"), "n_users": [6, 4, 4, 2, 1, 1]})  # thirds of 18: a; b, c; d, e, f
+
+
+def build_items(lists: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    return build_item_segment_report(
+        lists, labels, POPULARITY.reverse(), k=2, draws=50, seed=0, cutoff="test", split="temporal"
+    )
+
+
+def test_items_are_cut_where_they_hold_thirds_of_all_pairs() -> None:
+    found = assign_item_segments(POPULARITY.reverse())
+    assert dict(found.select("item_id", "segment").iter_rows()) == {
+        "a": "head",
+        "b": "middle",
+        "c": "middle",
+        "d": "tail",
+        "e": "tail",
+        "f": "tail",
+    }
+
+
+def test_recall_and_exposure_by_hand() -> None:
+    rows = [("m", "u1", "a", 1), ("m", "u1", "d", 2), ("m", "u1", "e", 3), ("m", "u2", "b", 1), ("m", "u3", "a", 1)]
+    lists = pl.DataFrame(rows, schema=["model", "user_id", "item_id", "rank"], orient="row")
+    labels = pl.DataFrame({"user_id": ["u1", "u1", "u1", "u2", "u4"], "item_id": ["d", "e", "a", "c", "b"]})
+    report = build_items(lists, labels)  # u3 has nothing relevant, u4 no list
+    assert dict(report.schema) == SEGMENT_REPORT_SCHEMA
+    assert report.select("segment", "metric", "value", "n_users", "min_events", "max_events").rows() == [
+        ("head", "recall", 1.0, 1, 6, 6),
+        ("head", "exposure", 1 / 4, 2, 6, 6),
+        ("middle", "recall", 0.0, 2, 4, 4),
+        ("middle", "exposure", 1 / 2, 2, 4, 4),
+        ("tail", "recall", 1 / 2, 1, 1, 2),  # d and not e, which is beyond k
+        ("tail", "exposure", 1 / 4, 2, 1, 2),
+    ]
+
+
+def test_without_labels_no_items_are_judged() -> None:
+    assert build_items(make_lists("m", {"u0": 1}), LABELS.head(0)).is_empty()

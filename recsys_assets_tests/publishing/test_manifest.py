@@ -60,6 +60,7 @@ def test_the_manifest_says_where_the_bundle_comes_from(published: Path) -> None:
         "user_features": 2,
         "item_features": 5,
         "model_report": 5,
+        "segment_report": 4,
         "candidate_report": 4,
         "feature_importance": 1,
         "recommendation_features": 2,
