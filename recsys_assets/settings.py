@@ -77,11 +77,15 @@ class ContentConfig(Section):
     title_weight: float = Field(ge=0)
 
 
-class AlsConfig(Section):
+class AlsAlternative(Section):
     factors: int = Field(ge=1)
     regularization: float = Field(gt=0)
     alpha: float = Field(gt=0)
+
+
+class AlsConfig(AlsAlternative):
     iterations: int = Field(ge=1)
+    alternatives: tuple[AlsAlternative, ...]
 
 
 class ItemEmbeddingsConfig(Section):

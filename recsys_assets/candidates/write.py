@@ -5,10 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 import duckdb
 import polars as pl
 
+from recsys_assets.candidates.als import choose_als
 from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
 from recsys_assets.candidates.fusion import POWERS, Fusion, Lessons
 from recsys_assets.candidates.generate import Scorer, fuse_candidates, list_candidates, score_block, user_blocks
-from recsys_assets.candidates.history import History, read_cutoffs, read_history, read_relevant
+from recsys_assets.candidates.history import (
+    History,
+    read_cutoffs,
+    read_history,
+    read_relevant,
+    read_roles,
+)
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.config import Config
 from recsys_assets.fitted import Savable, replace_fitted
@@ -31,19 +38,25 @@ def write_candidates(
     stays empty; the fusion needs all that it names, whichever tables are replaced. What the live cutoff taught a source
     that can be saved is kept in `fitted/`. A history is read once and learnt from by all sources; each cutoff is learnt
     anew, so that no source sees labels. How the fusion weighs the sources is learnt from the labels of the cutoffs
-    before, and kept in `candidates.fusion_weights`: `cutoff`, `source`, `power`, `weight`.
+    before, and kept in `candidates.fusion_weights`: `cutoff`, `source`, `power`, `weight`. The labels of the
+    first training cutoff decide which settings ALS takes.
     """
     length = choose_list_length(connection, config)
     named = [source for source in SOURCES if source in config.candidates.sources]
     sources = named if MERGED in tables else [source for source in named if source in tables]
     kept: dict[str, Savable | None] = {table: None for table in tables if table in SOURCES}
     lessons = Lessons(config.seed)
+    first_training_cutoff = next(iter(read_roles(connection).get("training", [])), None)
     with transaction(connection):
         for table in tables:
             _create(connection, table, named)
         for cutoff in read_cutoffs(connection):
             history = read_history(connection, cutoff)
             catalogue = read_catalogue(connection, history)
+            if cutoff == first_training_cutoff and "als" in sources:
+                config = choose_als(history, catalogue, config, read_relevant(connection, history))
+                als = config.candidates.als
+                say(f"als: {als.factors} factors, regularization {als.regularization:g}, alpha {als.alpha:g}")
             scorers: dict[str, Scorer] = {}
             for source in sources:
                 scorers[source] = SOURCES[source](history, catalogue, config)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import FUSED, Ranker, combine_parts, user_scale
 
-FUSION_WEIGHTS = (0.0, 1.0, 3.0, 9.0)  # in boosters, of which there are three: from nothing to three times as much
+FUSION_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)  # in boosters, of which there are three
 K = 10
 
 

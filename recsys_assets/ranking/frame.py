@@ -79,7 +79,6 @@ def build_ranking_frame(
     )
     fused = {
         "fused_score": "m.fused_score",
-        "fused_rank": "ln(row_number() OVER (PARTITION BY m.user_id ORDER BY m.fused_score DESC, m.item_id))",
         "n_sources": "m.n_sources",
         "n_sources_top_20": " + ".join(f"coalesce((m.rank_{source} <= 20)::INTEGER, 0)" for source in sources),
     }

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 DESCRIPTION_FILE = "ranker.json"
 ROWS_WORTH_THREADS = 10_000
-FUSED = "fused_score"  # the feature that is a part of its own
+# a part of its own, on which no booster splits: its weights are others at every cutoff, most of all at the first
+FUSED = "fused_score"
 
 
 @dataclass(frozen=True)

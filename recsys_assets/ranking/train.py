@@ -10,7 +10,7 @@ import numpy as np
 from recsys_assets.config import Config
 from recsys_assets.ranking.blend import blend_with_fusion
 from recsys_assets.ranking.frame import RankingFrame
-from recsys_assets.ranking.ranker import Ranker
+from recsys_assets.ranking.ranker import FUSED, Ranker
 from recsys_assets.settings import TreesConfig
 
 # objective -> what its early stopping watches
@@ -71,6 +71,7 @@ def _train(
         "min_data_in_leaf": trees.min_data_in_leaf,
         "learning_rate": settings.learning_rate,
         "feature_fraction": settings.feature_share,
+        "feature_contri": [0.0 if name == FUSED else 1.0 for name in rows.feature_names],
         "ndcg_eval_at": [10],
         "lambdarank_truncation_level": settings.truncation_level,
         "lambda_l2": settings.lambda_l2,

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from recsys_assets.candidates.als import fit_als
+from recsys_assets.candidates import als
+from recsys_assets.candidates.als import choose_als, fit_als
 from recsys_assets.config import Config, load_config
 
 LEFT, RIGHT = ["a", "b", "c", "d"], ["w", "x", "y", "z"]
@@ -49,3 +51,27 @@ def test_a_seed_gives_the_same_bits_and_another_one_others(history, make_catalog
 def test_nobody_likes_anything(make_history, make_catalogue, config) -> None:
     history = make_history({"u1": ["a", "b"]}, not_liked=[("u1", "a"), ("u1", "b")])
     assert fit_als(history, make_catalogue(history), config)(np.array([0], np.int32)).tolist() == [[0, 0]]
+
+
+def test_the_settings_that_find_what_users_chose_are_taken(history, make_catalogue, config, monkeypatch) -> None:
+    """What is missing of her taste is what each user chooses next, and one factor cannot tell the tastes apart."""
+    chosen = np.zeros(history.shape, np.float32)
+    for number in range(4):
+        for side, items in (("l", LEFT), ("r", RIGHT)):
+            row = history.user_ids.tolist().index(f"{side}{number}")
+            chosen[row, history.item_ids.tolist().index(items[number])] = 1
+    monkeypatch.setattr(als, "JUDGED_LENGTH", 1)
+    relevant, catalogue = sparse.csr_matrix(chosen), make_catalogue(history)
+    bad = config.candidates.als.model_copy(update={"factors": 1, "regularization": 1000.0, "alternatives": ()})
+    good = config.candidates.als
+
+    def choose(own, alternatives, relevant=relevant) -> int:
+        settings = own.model_copy(update={"alternatives": alternatives})
+        candidates = config.candidates.model_copy(update={"als": settings})
+        used = config.model_copy(update={"candidates": candidates})
+        return choose_als(history, catalogue, used, relevant).candidates.als.factors
+
+    assert choose(bad, (good,)) == 4
+    assert choose(good, (bad,)) == 4
+    assert choose(bad, ()) == 1
+    assert choose(bad, (good,), sparse.csr_matrix(history.shape, dtype=np.float32)) == 1

@@ -67,7 +67,6 @@ def test_every_feature_by_hand(by_hand) -> None:
         "rank_popular": [log(1), log(2), log(3), log(21)],
         "rank_als": [log(200), log(1), log(2), log(200)],
         "fused_score": [0.5, 1, 0.5, 0.25],
-        "fused_rank": [log(2), log(1), log(3), log(1)],  # a and c tie and go by item_id
         "n_sources": [1, 2, 2, 1],
         "n_sources_top_20": [1, 2, 2, 0],
         "user_n_events": [7, 7, 7, NAN],
