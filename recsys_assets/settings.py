@@ -140,6 +140,7 @@ class ObjectivesConfig(Section):
 
 
 class RankingConfig(Section):
+    fusion_queries: float = Field(ge=0)
     max_training_rows: int = Field(ge=1000)
     learning_rate: float = Field(gt=0)
     max_trees: int = Field(ge=1)

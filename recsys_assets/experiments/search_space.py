@@ -12,7 +12,8 @@ from recsys_assets.settings import RankingConfig
 Number = int | float
 Distribution = FloatDistribution | IntDistribution
 
-# early_stopping_trees is no choice of a model, and max_training_rows is fixed with the stored training frame
+# early_stopping_trees is no choice of a model, max_training_rows is fixed with the stored training frame, and
+# fusion_queries guards against the very noise of validation
 RANGES: dict[str, Distribution] = {
     "learning_rate": FloatDistribution(0.02, 0.2, log=True),
     "max_trees": IntDistribution(50, 400, log=True),

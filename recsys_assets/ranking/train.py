@@ -8,7 +8,6 @@ import lightgbm as lgb
 import numpy as np
 
 from recsys_assets.config import Config
-from recsys_assets.ranking.blend import blend_with_fusion
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import FUSED, Ranker
 from recsys_assets.settings import TreesConfig
@@ -31,11 +30,15 @@ class TrainingPlan:
 
 
 def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: Config) -> tuple[Ranker, TrainingPlan]:
-    """Train on the training cutoffs; each objective stops, and the fusion counts, as is best on validation."""
+    """Train on the training cutoffs, stopping each objective where it is best on the validation cutoff.
+
+    The fusion counts `ranking.fusion_queries` / queries times a booster: with few users to learn from, boosters vary
+    much with the draw, and the fusion's few weights do not.
+    """
     boosters = _train_all(config, lambda name: _train(name, rows, config, validation=validation))
-    ranker = blend_with_fusion(Ranker(rows.feature_names, boosters), validation)
     n_trees = {name: max(1, booster.best_iteration) for name, booster in boosters.items()}
-    return ranker, TrainingPlan(n_trees, ranker.fusion_weight)
+    fusion_weight = config.ranking.fusion_queries / max(1, len(rows.group))
+    return Ranker(rows.feature_names, boosters, fusion_weight), TrainingPlan(n_trees, fusion_weight)
 
 
 def refit(rows: RankingFrame, plan: TrainingPlan, config: Config) -> Ranker:

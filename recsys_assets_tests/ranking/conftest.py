@@ -26,6 +26,7 @@ def quick_settings() -> dict[str, str]:
     return {
         "RECSYS__THREADS": "1",
         "RECSYS__CANDIDATES__SOURCES": "[popular, als]",
+        "RECSYS__RANKING__FUSION_QUERIES": "30",
         "RECSYS__RANKING__MAX_TREES": "6",
         "RECSYS__RANKING__EARLY_STOPPING_TREES": "3",
         "RECSYS__RANKING__FEATURE_SHARE": "1.0",

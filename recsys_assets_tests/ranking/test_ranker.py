@@ -1,5 +1,7 @@
 """The ranker: what a score is made of, and that it survives being stored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,11 @@ def test_importance_adds_up(ranker) -> None:
         for booster in ranker.boosters.values()
         for tree in booster.dump_model(num_iteration=booster.best_iteration)["tree_info"]
     )
+
+
+def test_the_fusions_weight_scales_its_part(ranker, learnable_frame) -> None:
+    frame = learnable_frame(3)
+    scores = [replace(ranker, fusion_weight=weight).score(frame.features, frame.group) for weight in (0.0, 1.0, 3.0)]
+    assert scores[2] - scores[0] == pytest.approx(3 * (scores[1] - scores[0]), abs=1e-9)
+    names = ("score_popular", "other", "user_age")
+    assert replace(ranker, feature_names=names).part_names == tuple(ranker.boosters)

@@ -46,3 +46,21 @@ def test_it_learns(learnable_frame, ranker) -> None:
 
     chance = np.random.default_rng(0).random(len(unseen.keys))
     assert ndcg(ranker.score(unseen.features, unseen.group)) > ndcg(chance) + 0.1
+
+
+def test_the_fusion_counts_less_the_more_users_there_are_to_learn_from(learnable_frame, quick_settings) -> None:
+    frame = learnable_frame(1)
+    half = frame.take(frame.qid < 30)
+    weights = []
+    for rows in (half, frame):
+        ranker, plan = train_with_validation(rows, learnable_frame(2), load_config(quick_settings))
+        weights.append(ranker.fusion_weight)
+        assert (
+            plan.fusion_weight == ranker.fusion_weight == refit(frame, plan, load_config(quick_settings)).fusion_weight
+        )
+    assert weights == [1.0, 0.5]
+
+
+def test_no_booster_splits_on_the_fused_score(ranker) -> None:
+    assert ranker.splits()["fused_score"] == 0
+    assert ranker.splits()["score_popular"] > 0
