@@ -69,7 +69,8 @@ def sample(name: Annotated[str, typer.Argument(metavar="NAME", help="movielens")
 
 
 def _load(config: Config, folder: Path) -> None:
-    from recsys_assets.serving.terminal import open_console, show_ingest
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.serving.terminal import show_ingest
     from recsys_assets.sources.landing import load_folder
 
     report = load_folder(config, folder, datetime.now(UTC))
@@ -121,7 +122,8 @@ def tune(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before LightGBM starts its threads: they would spin
     from recsys_assets.experiments.bench import read_bench
     from recsys_assets.experiments.tuning import tune as tune_ranker
-    from recsys_assets.serving import experiments, terminal
+    from recsys_assets.serving import experiments
+    from recsys_assets.serving.console import open_console
     from recsys_assets.warehouse import open_warehouse
 
     with open_warehouse(untuned, read_only=True) as connection:
@@ -135,7 +137,7 @@ def tune(
         n_trials=trials,
         say=_say,
     )
-    terminal.open_console().print(*experiments.show_tuning(found, untuned.tuned_path), sep="\n", soft_wrap=True)
+    open_console().print(*experiments.show_tuning(found, untuned.tuned_path), sep="\n", soft_wrap=True)
 
 
 @app.command()
@@ -148,14 +150,15 @@ def ablate(
     from recsys_assets.experiments.ablation import GROUP, SOURCE
     from recsys_assets.experiments.ablation import ablate as leave_out
     from recsys_assets.experiments.ablation_report import build_ablation, write_ablation
-    from recsys_assets.serving import experiments, terminal
+    from recsys_assets.serving import experiments
+    from recsys_assets.serving.console import open_console
 
     config = load_config()
     kinds = [kind for kind, wanted in ((GROUP, groups), (SOURCE, sources)) if wanted or groups == sources]
     runs = leave_out(config, kinds, _say)
     ablation = build_ablation(runs, config.evaluation.bootstrap_draws, config.seed)
     path = write_ablation(config, ablation)
-    terminal.open_console().print(*experiments.show_ablation(ablation, path), sep="\n", soft_wrap=True)
+    open_console().print(*experiments.show_ablation(ablation, path), sep="\n", soft_wrap=True)
 
 
 @app.command()
@@ -163,12 +166,13 @@ def tradeoff() -> None:
     """Measure what more diverse lists (rerank.diversity) cost in accuracy, and bring in novelty and coverage."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from recsys_assets.experiments.tradeoff import measure_tradeoff, write_tradeoff
-    from recsys_assets.serving import experiments, terminal
+    from recsys_assets.serving import experiments
+    from recsys_assets.serving.console import open_console
 
     config = load_config()
     measured = measure_tradeoff(config)
     path = write_tradeoff(config, measured)
-    terminal.open_console().print(*experiments.show_tradeoff(measured, path), sep="\n", soft_wrap=True)
+    open_console().print(*experiments.show_tradeoff(measured, path), sep="\n", soft_wrap=True)
 
 
 def _parse_duration(text: str) -> float:
@@ -191,18 +195,20 @@ def recommend(
 ) -> None:
     """Print a user's list with reasons."""
     from recsys_assets.serving import lists, terminal
+    from recsys_assets.serving.console import open_console
 
     found = lists.recommend(load_config(), user, surface, k)
-    terminal.open_console().print(*terminal.show_recommendations(found, explain=explain), sep="\n")
+    open_console().print(*terminal.show_recommendations(found, explain=explain), sep="\n")
 
 
 @app.command()
 def similar(item: Annotated[str, typer.Argument(metavar="ITEM", help="An item_id.")], k: Length = 10) -> None:
     """Print the items that go with an item."""
     from recsys_assets.serving import lists, terminal
+    from recsys_assets.serving.console import open_console
 
     found = lists.similar(load_config(), item, k)
-    terminal.open_console().print(*terminal.show_similar(found, item), sep="\n")
+    open_console().print(*terminal.show_similar(found, item), sep="\n")
 
 
 @app.command()
@@ -211,9 +217,11 @@ def report(
     k: Annotated[int | None, typer.Option("--k", help="The length of the lists (default: 10).")] = None,
 ) -> None:
     """Print the quality report: every model, every source, and what the gate decided."""
-    from recsys_assets.serving import reports, terminal
+    from recsys_assets.serving import reports
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.serving.report_tables import show_report
 
-    terminal.open_console().print(*terminal.show_report(reports.read_report(load_config()), metric, k), sep="\n")
+    open_console().print(*show_report(reports.read_report(load_config()), metric, k), sep="\n")
 
 
 @app.command()
@@ -223,9 +231,10 @@ def trace(
 ) -> None:
     """Follow a published row back to the raw events behind it."""
     from recsys_assets.serving import terminal
+    from recsys_assets.serving.console import open_console
     from recsys_assets.serving.trace import trace_recommendation
 
-    terminal.open_console().print(*terminal.show_trace(trace_recommendation(load_config(), user, item)), sep="\n")
+    open_console().print(*terminal.show_trace(trace_recommendation(load_config(), user, item)), sep="\n")
 
 
 @app.command()
@@ -246,6 +255,7 @@ def builds() -> None:
     """List the published bundles."""
     from recsys_assets.publishing.switch import current_bundle, list_builds, list_damaged
     from recsys_assets.serving import terminal
+    from recsys_assets.serving.console import open_console
 
     config = load_config()
     found, damaged = list_builds(config), list_damaged(config)
@@ -253,7 +263,7 @@ def builds() -> None:
         raise RecsysError("Nothing is published yet: run `recsys load DIR` and `recsys build` first.")
     current = current_bundle(config)
     shown = terminal.show_builds(found, damaged, current.name if current else None)
-    terminal.open_console().print(*shown, sep="\n")
+    open_console().print(*shown, sep="\n")
 
 
 @app.command(hidden=True)
@@ -263,13 +273,15 @@ def tour() -> None:
     from rich.console import Group
 
     from recsys_assets.serving import history, lists, reports, terminal
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.serving.report_tables import show_report
     from recsys_assets.serving.tour import choose_users
 
     config = load_config()
-    console = terminal.open_console()
+    console = open_console()
     for user_id in choose_users(config, TOUR_USERS):
         past = terminal.show_history(history.user_history(config, user_id), f"The last events of user {user_id}")
         found = terminal.show_recommendations(lists.recommend(config, user_id))
         console.print(Columns([Group(*past), Group(*found)]))
-    console.print(*terminal.show_report(reports.read_report(config)), sep="\n")
+    console.print(*show_report(reports.read_report(config)), sep="\n")
     console.print(terminal.show_next_steps(config.published_path), soft_wrap=True)

@@ -10,7 +10,20 @@ NO_LIST: Final = 0  # the k of metrics that cut no list
 FOR_YOU: Final = "for_you"
 SURFACES: Final = (FOR_YOU, "because_you_liked", "new_releases", "trending", "discover")
 
+USER_SEGMENTS: Final = ("new", "light", "medium", "heavy")
+ITEM_SEGMENTS: Final = ("head", "middle", "tail")
+
 Columns = tuple[tuple[str, str], ...]
+
+# a metric at k with its interval, and the users that it is a mean over
+MEASURED: Final[Columns] = (
+    ("metric", "VARCHAR"),
+    ("k", "INTEGER"),
+    ("value", "DOUBLE"),
+    ("ci_low", "DOUBLE"),
+    ("ci_high", "DOUBLE"),
+    ("n_users", "BIGINT"),
+)
 
 # table -> (column, DuckDB type), in the order of the published file.
 # The two feature tables have every feature of the live cutoff after these columns: features come and go, the key stays.
@@ -48,24 +61,14 @@ OUTPUT_TABLES: Final[dict[str, Columns]] = {
     "item_features": (("item_id", "VARCHAR"),),
     "model_report": (
         ("model", "VARCHAR"),
-        ("metric", "VARCHAR"),
-        ("k", "INTEGER"),
-        ("value", "DOUBLE"),
-        ("ci_low", "DOUBLE"),
-        ("ci_high", "DOUBLE"),
-        ("n_users", "BIGINT"),
+        *MEASURED,
         ("cutoff", "VARCHAR"),
         ("split", "VARCHAR"),
     ),
     "segment_report": (
         ("model", "VARCHAR"),
         ("segment", "VARCHAR"),
-        ("metric", "VARCHAR"),
-        ("k", "INTEGER"),
-        ("value", "DOUBLE"),
-        ("ci_low", "DOUBLE"),
-        ("ci_high", "DOUBLE"),
-        ("n_users", "BIGINT"),
+        *MEASURED,
         ("min_events", "BIGINT"),
         ("max_events", "BIGINT"),
         ("cutoff", "VARCHAR"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 import polars as pl
+from scipy import sparse
 
 from recsys_assets.candidates.als import choose_als
 from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
@@ -53,8 +54,9 @@ def write_candidates(
         for cutoff in read_cutoffs(connection):
             history = read_history(connection, cutoff)
             catalogue = read_catalogue(connection, history)
+            relevant = read_relevant(connection, history)
             if cutoff == first_training_cutoff and "als" in sources:
-                config = choose_als(history, catalogue, config, read_relevant(connection, history))
+                config = choose_als(history, catalogue, config, relevant)
                 als = config.candidates.als
                 say(f"als: {als.factors} factors, regularization {als.regularization:g}, alpha {als.alpha:g}")
             scorers: dict[str, Scorer] = {}
@@ -62,7 +64,7 @@ def write_candidates(
                 scorers[source] = SOURCES[source](history, catalogue, config)
                 say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
             batch = _Batch(connection, tables)
-            _write_cutoff(config, batch, history, catalogue, scorers, lessons, length)
+            _write_cutoff(config, batch, history, catalogue, scorers, lessons, relevant, length)
             say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
             if cutoff == LIVE_CUTOFF:
                 learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
@@ -77,13 +79,14 @@ def _write_cutoff(
     catalogue: Catalogue,
     scorers: Mapping[str, Scorer],
     lessons: Lessons,
+    relevant: sparse.csr_matrix,
     length: int,
 ) -> None:
     """List and fuse with the weights that earlier cutoffs taught, and learn from this one's labels for the next."""
     per_user = config.candidates.per_user
     # the candidate report compares a source's list with the fused one at the same lengths
     listed = max(length, per_user) if history.cutoff == REPORTED_CUTOFF else length
-    fusion, relevant = lessons.learn(scorers), read_relevant(batch.connection, history)
+    fusion = lessons.learn(scorers)
     for users in user_blocks(history):
         scored = {name: score_block(history, catalogue, scorer, users, listed) for name, scorer in scorers.items()}
         for name, opinion in scored.items():

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from recsys_assets.evaluation.candidate_report import UNION
-from recsys_assets.evaluation.segment_report import SEGMENTS
+from recsys_assets.schema import USER_SEGMENTS
 
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 HIGHLIGHT = "#0b6e99"
@@ -94,7 +94,7 @@ def plot_segments(segment_report: pl.DataFrame, models: Sequence[str] = ()) -> b
     """NDCG by user segment, a colour a model (those named, else all), from a table of `build_segment_report`."""
     shown = segment_report.filter(pl.col("model").is_in(list(models))) if models else segment_report
     names = [model for model in models if model in shown["model"]] or shown["model"].unique().sort().to_list()
-    present = [segment for segment in SEGMENTS if segment in shown["segment"]]
+    present = [segment for segment in USER_SEGMENTS if segment in shown["segment"]]
     figure, axes = _new_figure(16)
     for index, model in enumerate(names):
         places, values, errors = [], [], []

@@ -6,9 +6,8 @@ import polars as pl
 
 from recsys_assets.evaluation.bootstrap import bootstrap_mean_interval
 from recsys_assets.evaluation.metrics import per_user_metrics, relevant_items, top_of_lists
+from recsys_assets.schema import ITEM_SEGMENTS, USER_SEGMENTS
 
-SEGMENTS = ("new", "light", "medium", "heavy")
-ITEM_SEGMENTS = ("head", "middle", "tail")
 SEGMENT_REPORT_SCHEMA = {
     "model": pl.String,
     "segment": pl.String,
@@ -58,8 +57,9 @@ def build_segment_report(
         models: names to report on even if they list nothing.
 
     Returns:
-        One row per model and segment, by model and then in the order of SEGMENTS; columns of SEGMENT_REPORT_SCHEMA,
-        with the metric always `ndcg` and `min_events`, `max_events` the range of the segment's users.
+        One row per model and segment, by model and then in the order of USER_SEGMENTS; columns of
+        SEGMENT_REPORT_SCHEMA, with the metric always `ndcg` and `min_events`, `max_events` the range of the segment's
+        users.
 
     Raises:
         RecsysError: k is below 1.
@@ -71,7 +71,7 @@ def build_segment_report(
         if segments is None:
             segments = assign_segments(scores.select("user_id"), user_history, min_history_events)
         scored = scores.join(segments, on="user_id", maintain_order="left")
-        for segment in SEGMENTS:
+        for segment in USER_SEGMENTS:
             members = scored.filter(pl.col("segment") == segment)
             if len(members):
                 interval = bootstrap_mean_interval(members["ndcg"].to_numpy(), draws, seed)

@@ -1,23 +1,22 @@
 """What tuning and ablation found, as a person reads it in a terminal."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from recsys_assets.evaluation.bootstrap import Interval
 from recsys_assets.experiments.ablation_report import describe_ablation, explain_ablation
 from recsys_assets.experiments.tuning import Tuning
+from recsys_assets.serving.console import make_table
 
 
 def show_tuning(found: Tuning, tuned_path: Path) -> list[RenderableType]:
     """The untuned settings beside the best ones, what they are worth, and where they were written."""
     heading = f"Study {found.study}: {found.n_trials} trials, {found.n_users:,} validation users"
-    table = _table(heading, ["", "untuned", "best"])
+    columns = ["", "untuned", "best"]
+    table = make_table(heading, columns, columns[1:])
     table.add_row("NDCG@10", f"{found.default_ndcg:.4f}", f"{found.best_ndcg:.4f}", style="bold")
     for key, value in found.default.items():
         table.add_row(key, f"{value:g}", f"{found.best[key]:g}" if found.best[key] != value else "")
@@ -31,7 +30,7 @@ def show_tuning(found: Tuning, tuned_path: Path) -> list[RenderableType]:
 def show_ablation(ablation: pl.DataFrame, path: Path) -> list[RenderableType]:
     """What each feature group and source brings and costs, and where the table was written."""
     cells = describe_ablation(ablation)
-    table = _table("What the ranker would lose without it, in NDCG@10 on validation", cells[0])
+    table = make_table("What the ranker would lose without it, in NDCG@10 on validation", cells[0], cells[0][1:])
     for row in cells[1:]:
         table.add_row(*row)
     return [table, Text(explain_ablation(ablation)), Text(f"Written to {path}, with .md and .png beside it.")]
@@ -40,7 +39,7 @@ def show_ablation(ablation: pl.DataFrame, path: Path) -> list[RenderableType]:
 def show_tradeoff(tradeoff: pl.DataFrame, path: Path) -> list[RenderableType]:
     """Each value of the knob with what it costs and brings, and where the table was written."""
     columns = ["rerank.diversity", "NDCG@10", "cost", "95 % interval", "diversity", "novelty, bits", "coverage"]
-    table = _table("The top 10 of the validation users, re-ranked", columns)
+    table = make_table("The top 10 of the validation users, re-ranked", columns, columns[1:])
     for row in tradeoff.iter_rows(named=True):
         diversity = row["intra_list_diversity"]
         table.add_row(
@@ -71,10 +70,3 @@ def _verdict(found: Tuning, tuned_path: Path) -> str:
 
 def _signed(interval: Interval) -> str:
     return f"{interval.mean:+.4f} (95 % interval {interval.low:+.4f} to {interval.high:+.4f})"
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table

@@ -5,8 +5,8 @@ from rich.console import Console
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.serving.report_tables import show_report
 from recsys_assets.serving.reports import Report, read_report
-from recsys_assets.serving.terminal import show_report
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.fixtures.published_world import make_warehouse, publish
 
@@ -40,6 +40,17 @@ def test_candidate_recall_has_the_union_first(world: Config) -> None:
     assert lines.index(["union", "0.3000", "0.7000", "100.0"]) + 1 == lines.index(
         ["popular", "0.2000", "0.4000", "10.0%", "90.0"]
     )
+
+
+def test_segments_stand_beside_plain_popularity(world: Config) -> None:
+    lines = [" ".join(line) for line in printed(read_report(world))]
+    start = lines.index("By segment: how active users are, how popular items are")
+    assert lines[start + 1 : start + 5] == [
+        "of segment measured ranker popular 95 % interval",
+        "users with 0 to 4 events new ndcg@10 0.2500 0.1250 0.2000 to 0.3000",
+        "items with 1 users tail recall@10 0.0500 0.0000 to 0.1000",  # nothing is known of popular there
+        "items with 1 users tail share of the list@10 0.7500 0.7000 to 0.8000",
+    ]
 
 
 def test_one_metric_at_one_k(world: Config) -> None:
