@@ -11,6 +11,7 @@ from recsys_assets.publishing.bundle import publish_bundle
 from recsys_assets.publishing.gate import judge, read_method
 from recsys_assets.publishing.manifest import describe_build
 from recsys_assets.publishing.retention import apply_retention
+from recsys_assets.publishing.tables import WAREHOUSE_TABLES
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.ranking.reasons import write_recommendations
 from recsys_assets.ranking.similar import build_similar_items
@@ -90,10 +91,7 @@ def recommendations(context: dg.AssetExecutionContext, settings: Settings) -> dg
 
 @dg.asset(
     key=["publishing", "bundle"],
-    deps=[
-        LISTS,
-        *(dg.AssetKey(["evaluation", name]) for name in ("model_report", "candidate_report", "feature_importance")),
-    ],
+    deps=[dg.AssetKey(table.split(".")) for table in WAREHOUSE_TABLES.values()],
     group_name="publishing",
     owners=OWNERS,
     kinds={"duckdb"},

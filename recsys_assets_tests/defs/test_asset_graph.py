@@ -7,6 +7,7 @@ import pytest
 
 from recsys_assets.config import load_config
 from recsys_assets.defs.project import prepare_manifest
+from recsys_assets.schema import OUTPUT_TABLES
 
 EXPECTED = Path(__file__).with_name("asset_graph.txt")
 
@@ -50,3 +51,10 @@ def test_refresh_trains_nothing(definitions: dg.Definitions) -> None:
     assert dg.AssetKey(["ranking", "scored_candidates"]) in refreshed
     assert dg.AssetKey(["ranking", "ranker_lists"]) not in refreshed
     assert not any(key.path[0] == "evaluation" for key in refreshed)
+
+
+def test_a_bundle_waits_for_every_table_that_it_holds(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    parents = graph.get(dg.AssetKey(["publishing", "bundle"])).parent_keys
+    assert parents <= graph.get_all_asset_keys()
+    assert {key.path[-1] for key in parents} == set(OUTPUT_TABLES) - {"builds"}
