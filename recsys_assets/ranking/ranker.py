@@ -114,7 +114,7 @@ def load_ranker(folder: Path) -> Ranker:
     return Ranker(
         feature_names=tuple(description["feature_names"]),
         boosters={name: lgb.Booster(model_file=str(folder / f"{name}.txt")) for name in description["objectives"]},
-        fusion_weight=description["fusion_weight"],
+        fusion_weight=description.get("fusion_weight", 0.0),  # bundles of before have no such part
     )
 
 

@@ -1,11 +1,12 @@
 """The ranker: what a score is made of, and that it survives being stored."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from recsys_assets.ranking.ranker import combine_parts, load_ranker, user_scale
+from recsys_assets.ranking.ranker import DESCRIPTION_FILE, combine_parts, load_ranker, user_scale
 
 
 def test_stored_and_loaded_it_gives_the_same_bits(ranker, learnable_frame, tmp_path) -> None:
@@ -86,3 +87,11 @@ def test_the_fusions_weight_scales_its_part(ranker, learnable_frame) -> None:
     assert scores[2] - scores[0] == pytest.approx(3 * (scores[1] - scores[0]), abs=1e-9)
     names = ("score_popular", "other", "user_age")
     assert replace(ranker, feature_names=names).part_names == tuple(ranker.boosters)
+
+
+def test_a_ranker_from_before_the_fusion_had_a_part_can_still_be_read(ranker, tmp_path) -> None:
+    ranker.save(tmp_path)
+    described = json.loads((tmp_path / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    del described["fusion_weight"]
+    (tmp_path / DESCRIPTION_FILE).write_text(json.dumps(described), encoding="utf-8")
+    assert load_ranker(tmp_path).fusion_weight == 0
