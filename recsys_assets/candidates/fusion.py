@@ -1,13 +1,13 @@
 """The fusion of all sources: one score a pair from all their scores, with weights learnt from earlier cutoffs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.history import FloatArray, IntArray
 
 POWERS = (1.0, 0.5, 0.25)  # of a source's score as a share of the user's highest: how steeply its opinion falls
 OTHERS_PER_CUTOFF = 100_000  # pairs that were not relevant, drawn evenly from all users and items
@@ -49,53 +49,67 @@ def weigh_equally(sources: Mapping[str, object]) -> Fusion:
     return Fusion({source: tuple(float(power == 1.0) for power in POWERS) for source in sources})
 
 
-@dataclass
-class Lessons:
-    """What the sources said of pairs whose labels are known by now, cutoff by cutoff.
+def average(fusions: Sequence[Fusion]) -> Fusion:
+    """The mean weights."""
+    (first, *_) = fusions
+    mean = {
+        source: tuple(np.mean([fusion.weights[source] for fusion in fusions], axis=0).tolist())
+        for source in first.weights
+    }
+    return Fusion(mean)
 
-    A cutoff's own labels must not weigh its own candidates: `learn` before `add`.
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the sources said of some pairs whose labels are known by now.
+
+    Attributes:
+        features: pairs x (sources x POWERS): the shares to each of POWERS.
+        labels: whether a pair was relevant.
     """
 
-    seed: int
-    features: list[FloatArray] = field(default_factory=list)
-    labels: list[BoolArray] = field(default_factory=list)
+    features: FloatArray
+    labels: BoolArray
 
-    def add(
-        self, scores: Mapping[str, FloatArray], history: History, users: IntArray, relevant: sparse.csr_matrix
-    ) -> None:
-        """Keep the relevant pairs of some users, and a sample of the others that a source gives a score.
 
-        Args:
-            scores: source -> users x items.
-            history: of the cutoff.
-            users: their positions. Each draws for herself, so it does not matter how users are cut into blocks.
-            relevant: all users x items, above 0 where relevant; without any, as at `live`, nothing is kept.
-        """
-        if relevant.nnz == 0:
-            return
-        n_items = history.shape[1]
-        share_of_others = OTHERS_PER_CUTOFF / (len(history.users_to_serve) * n_items)
-        is_relevant = relevant[users].toarray() > 0
-        is_kept = np.any([values > 0 for values in scores.values()], axis=0)
-        for row, user in enumerate(users):
-            is_kept[row] &= is_relevant[row] | (
-                np.random.default_rng([self.seed, int(user)]).random(n_items) < share_of_others
-            )
-        columns = [share[is_kept] for values in scores.values() for share in _powers_of_shares(values)]
-        self.features.append(np.column_stack(columns))
-        self.labels.append(is_relevant[is_kept])
+def draw_lesson(
+    seed: int, scores: Mapping[str, FloatArray], users: IntArray, relevant: sparse.csr_matrix, n_users: int
+) -> Lesson:
+    """The relevant pairs of some users of a cutoff, and a sample of the others that a source gives a score.
 
-    def learn(self, sources: Mapping[str, object]) -> Fusion:
-        """Logistic regression of relevance on the shares' powers; `weigh_equally` while there is too little."""
-        labels = np.concatenate([*self.labels, np.zeros(0, np.bool_)])
-        if labels.sum() < MIN_RELEVANT:
-            return weigh_equally(sources)
-        from sklearn.linear_model import LogisticRegression  # it takes a second to import
+    Args:
+        seed: of the sample.
+        scores: source -> users x items.
+        users: their positions. Each draws for herself, so it does not matter how users are cut into blocks.
+        relevant: all users x items, above 0 where relevant.
+        n_users: from how many users of the cutoff lessons are drawn in all.
+    """
+    n_items = relevant.shape[1]
+    share_of_others = OTHERS_PER_CUTOFF / (n_users * n_items)
+    is_relevant = relevant[users].toarray() > 0
+    is_kept = np.any([values > 0 for values in scores.values()], axis=0)
+    for row, user in enumerate(users):
+        is_kept[row] &= is_relevant[row] | (np.random.default_rng([seed, int(user)]).random(n_items) < share_of_others)
+    columns = [share[is_kept] for values in scores.values() for share in _powers_of_shares(values)]
+    return Lesson(np.column_stack(columns), is_relevant[is_kept])
 
-        model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=200)
-        model.fit(np.concatenate(self.features), labels)
-        weights = model.coef_[0].reshape(-1, len(POWERS)).tolist()
-        return Fusion({source: tuple(own) for source, own in zip(sources, weights, strict=True)})
+
+def learn_fusion(lessons: Sequence[Lesson], sources: Mapping[str, object]) -> Fusion:
+    """Logistic regression of relevance on the shares' powers; `weigh_equally` while there is too little.
+
+    A cutoff's own labels must not weigh its own candidates: the lessons are those of earlier cutoffs, or other users.
+    """
+    if sum(int(lesson.labels.sum()) for lesson in lessons) < MIN_RELEVANT:
+        return weigh_equally(sources)
+    from sklearn.linear_model import LogisticRegression  # it takes a second to import
+
+    # by Newton's steps: ten of them where L-BFGS stops at its 200th, four times slower and short of the optimum
+    model = LogisticRegression(C=INVERSE_REGULARIZATION, solver="newton-cholesky")
+    model.fit(
+        np.concatenate([lesson.features for lesson in lessons]), np.concatenate([lesson.labels for lesson in lessons])
+    )
+    weights = model.coef_[0].reshape(-1, len(POWERS)).tolist()
+    return Fusion({source: tuple(own) for source, own in zip(sources, weights, strict=True)})
 
 
 def _shape(scores: Mapping[str, FloatArray]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.fusion import Fusion
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 
-CELLS_PER_BLOCK = 4_000_000  # users x items, of float32 for every source: 16 MB each
+CELLS_PER_BLOCK = 2_000_000  # users x items, of float32 for every source: 8 MB each
 
 Scorer = Callable[[IntArray], FloatArray]
 """Positions of n users -> n x n_items scores; higher is better, and whatever is not above zero is no candidate."""
@@ -35,20 +35,25 @@ class Scored:
     rank: IndexArray
 
 
-def user_blocks(history: History) -> Iterator[IntArray]:
-    """The users to serve, cut into blocks whose scores fit memory."""
+def user_blocks(history: History, users: IntArray) -> Iterator[IntArray]:
+    """Users, cut into blocks whose scores fit memory."""
     size = max(1, CELLS_PER_BLOCK // max(1, history.shape[1]))
-    for start in range(0, len(history.users_to_serve), size):
-        yield history.users_to_serve[start : start + size]
+    for start in range(0, len(users), size):
+        yield users[start : start + size]
 
 
-def score_block(history: History, catalogue: Catalogue, scorer: Scorer, users: IntArray, per_source: int) -> Scored:
-    """A source's scores for some users, and its `per_source` best items for each."""
+def score_users(history: History, catalogue: Catalogue, scorer: Scorer, users: IntArray) -> FloatArray:
+    """Users x items: a source's scores; 0 where an item is no candidate."""
     scores = scorer(users)
     consumed = history.consumed[users].tocoo()
     scores[consumed.row, consumed.col] = 0
     scores[:, catalogue.unavailable] = 0
-    np.maximum(scores, 0, out=scores)
+    return np.maximum(scores, 0, out=scores)
+
+
+def score_block(history: History, catalogue: Catalogue, scorer: Scorer, users: IntArray, per_source: int) -> Scored:
+    """A source's scores for some users, and its `per_source` best items for each."""
+    scores = score_users(history, catalogue, scorer, users)
     best = best_places(scores, per_source)
     row, column = np.nonzero(np.take_along_axis(scores, best, axis=1) > 0)
     return Scored(scores, row, best[row, column], column + 1)

@@ -1,6 +1,7 @@
 """`candidates.<source>`: every source's lists at every cutoff; `candidates.merged`: their fusion."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import polars as pl
@@ -8,16 +9,18 @@ from scipy import sparse
 
 from recsys_assets.candidates.als import choose_als
 from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
-from recsys_assets.candidates.fusion import POWERS, Fusion, Lessons
+from recsys_assets.candidates.fusion import POWERS, Fusion, Lesson, average, draw_lesson
 from recsys_assets.candidates.generate import Scorer, fuse_candidates, list_candidates, score_block, user_blocks
 from recsys_assets.candidates.history import (
     History,
+    IntArray,
     read_cutoffs,
     read_history,
     read_relevant,
     read_roles,
 )
 from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.weighing import weigh_sources
 from recsys_assets.config import Config
 from recsys_assets.fitted import Savable, replace_fitted
 from recsys_assets.schema import LIVE_CUTOFF
@@ -46,7 +49,7 @@ def write_candidates(
     named = [source for source in SOURCES if source in config.candidates.sources]
     sources = named if MERGED in tables else [source for source in named if source in tables]
     kept: dict[str, Savable | None] = {table: None for table in tables if table in SOURCES}
-    lessons = Lessons(config.seed)
+    lessons: list[Lesson] = []
     first_training_cutoff = next(iter(read_roles(connection).get("training", [])), None)
     with transaction(connection):
         for table in tables:
@@ -64,7 +67,7 @@ def write_candidates(
                 scorers[source] = SOURCES[source](history, catalogue, config)
                 say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
             batch = _Batch(connection, tables)
-            _write_cutoff(config, batch, history, catalogue, scorers, lessons, relevant, length)
+            lessons += _write_cutoff(config, batch, history, catalogue, scorers, lessons, relevant, length)
             say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
             if cutoff == LIVE_CUTOFF:
                 learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
@@ -78,25 +81,43 @@ def _write_cutoff(
     history: History,
     catalogue: Catalogue,
     scorers: Mapping[str, Scorer],
-    lessons: Lessons,
+    earlier: Sequence[Lesson],
     relevant: sparse.csr_matrix,
     length: int,
-) -> None:
-    """List and fuse with the weights that earlier cutoffs taught, and learn from this one's labels for the next."""
+) -> list[Lesson]:
+    """List and fuse with the weights that earlier cutoffs taught; returns what this one's labels teach later ones."""
     per_user = config.candidates.per_user
+    is_merged = MERGED in batch.waiting
     # the candidate report compares a source's list with the fused one at the same lengths
     listed = max(length, per_user) if history.cutoff == REPORTED_CUTOFF else length
-    fusion = lessons.learn(scorers)
-    for users in user_blocks(history):
+    everybody = history.users_to_serve
+    weighed: list[tuple[Fusion | None, IntArray]] = [(None, everybody)]
+    if is_merged:
+        weighed = [*weigh_sources(config.seed, history, catalogue, scorers, earlier, relevant)]
+
+    def make(fusion: Fusion | None, users: IntArray) -> tuple[dict[str, pl.DataFrame], Lesson | None]:
         scored = {name: score_block(history, catalogue, scorer, users, listed) for name, scorer in scorers.items()}
-        for name, opinion in scored.items():
-            batch.add(name, list_candidates(history, users, opinion))
-        if MERGED in batch.waiting:
-            batch.add(MERGED, fuse_candidates(history, users, scored, fusion, per_source=length, per_user=per_user))
-            lessons.add({name: opinion.scores for name, opinion in scored.items()}, history, users, relevant)
+        lists = {name: list_candidates(history, users, opinion) for name, opinion in scored.items()}
+        if fusion is None:
+            return lists, None
+        lists[MERGED] = fuse_candidates(history, users, scored, fusion, per_source=length, per_user=per_user)
+        if relevant.nnz == 0:
+            return lists, None
+        scores = {name: opinion.scores for name, opinion in scored.items()}
+        return lists, draw_lesson(config.seed, scores, users, relevant, len(everybody))
+
+    blocks = [(fusion, block) for fusion, users in weighed for block in user_blocks(history, users)]
+    lessons = []
+    with ThreadPoolExecutor(config.threads) as pool:
+        for start in range(0, len(blocks), config.threads):  # no more at a time: each holds every source's scores
+            for lists, lesson in pool.map(lambda block: make(*block), blocks[start : start + config.threads]):
+                for table, rows in lists.items():
+                    batch.add(table, rows)
+                lessons += [lesson] if lesson else []
     batch.insert()
-    if MERGED in batch.waiting:
-        _write_weights(batch.connection, history.cutoff, fusion)
+    if is_merged:
+        _write_weights(batch.connection, history.cutoff, average([fusion for fusion, _ in weighed if fusion]))
+    return lessons
 
 
 class _Batch:

@@ -40,9 +40,8 @@ def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, so
     with _reduced_warehouse(connection, reduced, source):
         rows = _join_frames(
             [
-                _take_stored(
-                    build_ranking_frame(connection, reduced, cutoff, learn_only=True),
-                    stored.filter(pl.col("cutoff") == cutoff),
+                _of_users_with_labels(
+                    build_ranking_frame(connection, reduced, cutoff, rows=stored.filter(pl.col("cutoff") == cutoff))
                 )
                 for cutoff in roles["training"]
             ]
@@ -51,20 +50,10 @@ def read_bench_without(connection: duckdb.DuckDBPyConnection, config: Config, so
         return Bench(rows, frame, read_labels(connection, validation), config.rerank.list_length)
 
 
-def _take_stored(frame: RankingFrame, stored: pl.DataFrame) -> RankingFrame:
-    """The stored rows of users who still have a relevant one: from others nothing can be learnt."""
-    is_stored = (
-        frame.keys.join(
-            stored.select("user_id", "item_id", pl.lit(True).alias("is_stored")),
-            on=["user_id", "item_id"],
-            how="left",
-            maintain_order="left",
-        )["is_stored"]
-        .fill_null(False)
-        .to_numpy()
-    )
-    has_relevant = np.bincount(frame.qid, weights=is_stored & (frame.labels > 0), minlength=len(frame.group)) > 0
-    return frame.take(is_stored & has_relevant[frame.qid])
+def _of_users_with_labels(frame: RankingFrame) -> RankingFrame:
+    """The rows of users who still have a relevant one: from others nothing can be learnt."""
+    has_relevant = np.bincount(frame.qid, weights=frame.labels > 0, minlength=len(frame.group)) > 0
+    return frame.take(has_relevant[frame.qid])
 
 
 def _join_frames(frames: list[RankingFrame]) -> RankingFrame:
@@ -126,6 +115,6 @@ def measure_fit_seconds(connection: duckdb.DuckDBPyConnection, config: Config, s
     length = choose_list_length(connection, config)
     started = time.process_time()
     scorer = SOURCES[source](history, catalogue, config)
-    for users in user_blocks(history):
+    for users in user_blocks(history, history.users_to_serve):
         score_block(history, catalogue, scorer, users, length)
     return time.process_time() - started

@@ -54,7 +54,7 @@ def build_ranking_frame(
     part: int = 0,
     n_parts: int = 1,
     user_id: str | None = None,
-    learn_only: bool = False,
+    rows: pl.DataFrame | None = None,
 ) -> RankingFrame:
     """Candidates of a cutoff with the features of user, item, pair and sources.
 
@@ -68,12 +68,12 @@ def build_ranking_frame(
         part: which part of the users to take, from 0.
         n_parts: into how many parts (by a hash of user_id) the users are cut, to bound memory.
         user_id: this user alone.
-        learn_only: only users with enough history to be learnt from (`is_target`).
+        rows: only these candidates, by `user_id` and `item_id`; their features are the same as in the whole frame.
     """
     sources = config.candidates.sources
     longest = 2 * config.candidates.per_source
     source_features = (
-        {f"score_{source}": f"m.score_{source} / greatest(max(m.score_{source}) OVER u, 1e-9)" for source in sources}
+        {f"score_{source}": f"m.score_{source} / greatest(m.highest_{source}, 1e-9)" for source in sources}
         | {f"value_{source}": f"m.score_{source}" for source in sources}
         | {f"rank_{source}": f"ln(coalesce(m.rank_{source}, {longest}))" for source in sources}
     )
@@ -87,29 +87,33 @@ def build_ranking_frame(
         for alias, table in (("user", "user_features"), ("item", "item_features"), ("pair", "user_item_features"))
         for name in _numeric_columns(connection, table)
     }
+    highest = "".join(f", max(score_{source}) OVER of_user AS highest_{source}" for source in sources)
     expressions = source_features | fused | stored
     selected = ",\n".join(f'CAST({sql} AS FLOAT) AS "{name}"' for name, sql in expressions.items())
+    if rows is not None:
+        connection.register("rows_to_take", rows)
     table = connection.sql(
         f"""
+        WITH merged AS (
+            SELECT *{highest} FROM candidates.merged
+            WHERE cutoff = $cutoff AND hash(user_id) % $n_parts = $part AND ($user_id IS NULL OR user_id = $user_id)
+            WINDOW of_user AS (PARTITION BY user_id)
+        )
         SELECT m.user_id, m.item_id, coalesce(l.relevance_label, 0)::INTEGER AS relevance_label,
         {selected}
-        FROM (
-            SELECT * FROM candidates.merged
-            WHERE cutoff = $cutoff AND hash(user_id) % $n_parts = $part AND ($user_id IS NULL OR user_id = $user_id)
-              AND (NOT $learn_only OR user_id IN (
-                SELECT user_id FROM intermediate.int_user_cutoffs WHERE cutoff = $cutoff AND is_target))
-        ) AS m
+        FROM merged AS m {"" if rows is None else "SEMI JOIN rows_to_take USING (user_id, item_id)"}
         LEFT JOIN features.user_features AS "user" ON "user".cutoff = $cutoff AND "user".user_id = m.user_id
         LEFT JOIN features.item_features AS "item" ON "item".cutoff = $cutoff AND "item".item_id = m.item_id
         LEFT JOIN (
             SELECT * FROM features.user_item_features WHERE cutoff = $cutoff AND hash(user_id) % $n_parts = $part
         ) AS "pair" ON "pair".user_id = m.user_id AND "pair".item_id = m.item_id
         LEFT JOIN intermediate.int_labels AS l ON l.cutoff = $cutoff AND l.user_id = m.user_id AND l.item_id = m.item_id
-        WINDOW u AS (PARTITION BY m.user_id)
         ORDER BY m.user_id, m.item_id
         """,
-        params={"cutoff": cutoff, "part": part, "n_parts": n_parts, "user_id": user_id, "learn_only": learn_only},
+        params={"cutoff": cutoff, "part": part, "n_parts": n_parts, "user_id": user_id},
     ).pl()
+    if rows is not None:
+        connection.unregister("rows_to_take")
     keys = table.select(*KEYS, "relevance_label")
     group = keys.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
     features = table.select(expressions.keys()).to_numpy().astype(np.float32, copy=False)

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
-from recsys_assets.ranking.frame import RankingFrame
+IS_RELEVANT = pl.col("relevance_label") > 0
 
 
-def sample_training_rows(frames: Sequence[RankingFrame], max_rows: int, seed: int) -> list[RankingFrame]:
-    """Of each cutoff's frame: the rows of users with a label among their candidates.
+def sample_training_rows(candidates: Sequence[pl.DataFrame], max_rows: int, seed: int) -> list[pl.DataFrame]:
+    """Of each cutoff's candidates: the rows of users with a label among them.
 
     All of their relevant rows, and of the others, drawn at one rate for all cutoffs, about as many as `max_rows` in
     total allows.
+
+    Args:
+        candidates: `user_id`, `item_id`, `relevance_label`, of a cutoff each.
+        max_rows: of all cutoffs together.
+        seed: of the draw.
     """
-    usable = [frame.take(_of_users_with_labels(frame)) for frame in frames]
-    n_relevant = sum(int((frame.labels > 0).sum()) for frame in usable)
-    n_others = sum(len(frame.keys) for frame in usable) - n_relevant
+    usable = [rows.filter(IS_RELEVANT.any().over("user_id")) for rows in candidates]
+    n_relevant = sum(rows.filter(IS_RELEVANT).height for rows in usable)
+    n_others = sum(map(len, usable)) - n_relevant
     rate = min(1.0, max(0, max_rows - n_relevant) / max(1, n_others))
     generator = np.random.default_rng(seed)
-    return [frame.take((frame.labels > 0) | (generator.random(len(frame.keys)) < rate)) for frame in usable]
-
-
-def _of_users_with_labels(frame: RankingFrame) -> NDArray[np.bool_]:
-    relevant = np.bincount(frame.qid, weights=frame.labels > 0, minlength=len(frame.group)) > 0
-    return np.asarray(relevant[frame.qid], np.bool_)
+    return [rows.filter(IS_RELEVANT | pl.Series(generator.random(len(rows)) < rate)) for rows in usable]

@@ -1,8 +1,9 @@
 """Training of the ranker's parts."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -12,6 +13,8 @@ from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import FUSED, Ranker
 from recsys_assets.settings import TreesConfig
 
+# bins do not depend on an objective's leaves, so no feature is left out for having too few rows for one
+BINNING = {"force_row_wise": True, "feature_pre_filter": False}
 # objective -> what its early stopping watches
 OBJECTIVES = {"lambdarank": "ndcg", "rank_xendcg": "ndcg", "binary": "binary_logloss"}
 
@@ -35,7 +38,7 @@ def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: 
     The fusion counts `ranking.fusion_queries` / queries times a booster: with few users to learn from, boosters vary
     much with the draw, and the fusion's few weights do not.
     """
-    boosters = _train_all(config, lambda name: _train(name, rows, config, validation=validation))
+    boosters = _train_all(rows, config, validation=validation)
     n_trees = {name: max(1, booster.best_iteration) for name, booster in boosters.items()}
     fusion_weight = config.ranking.fusion_queries / max(1, len(rows.group))
     return Ranker(rows.feature_names, boosters, fusion_weight), TrainingPlan(n_trees, fusion_weight)
@@ -43,31 +46,48 @@ def train_with_validation(rows: RankingFrame, validation: RankingFrame, config: 
 
 def refit(rows: RankingFrame, plan: TrainingPlan, config: Config) -> Ranker:
     """Train on later cutoffs too, with the number of trees that is decided already."""
-    boosters = _train_all(config, lambda name: _train(name, rows, config, n_trees=plan.n_trees[name]))
+    boosters = _train_all(rows, config, n_trees=plan.n_trees)
     return Ranker(rows.feature_names, boosters, plan.fusion_weight)
 
 
-def _train_all(config: Config, train: Callable[[str], lgb.Booster]) -> dict[str, lgb.Booster]:
-    """One thread an objective.
-
-    Two threads within one booster are only 1.3 times faster, and several times slower than one where they share a core
-    with something else.
-    """
-    with ThreadPoolExecutor(config.threads) as pool:
-        return dict(zip(OBJECTIVES, pool.map(train, OBJECTIVES), strict=True))
-
-
-def _train(
-    objective: str,
+def _train_all(
     rows: RankingFrame,
     config: Config,
     *,
     validation: RankingFrame | None = None,
-    n_trees: int | None = None,
-) -> lgb.Booster:
+    n_trees: Mapping[str, int] | None = None,
+) -> dict[str, lgb.Booster]:
+    """One thread an objective.
+
+    Two threads within one booster are only 1.3 times faster, and several times slower than one where they share a core
+    with something else. Finding the features' bins takes as long as half of a booster's trees, so it is done once.
+    """
+    binned = _bin(rows, config)
+    judged = _bin(validation, config, reference=binned) if validation else None
+
+    def train(objective: str) -> lgb.Booster:
+        data = _label(binned, objective, rows)
+        if judged is None or validation is None:
+            trees = n_trees[objective] if n_trees else config.ranking.max_trees
+            return lgb.train(_parameters(objective, rows, config), data, num_boost_round=trees)
+        return lgb.train(
+            _parameters(objective, rows, config),
+            data,
+            num_boost_round=config.ranking.max_trees,
+            valid_sets=[_label(judged, objective, validation).set_reference(data)],
+            callbacks=[lgb.early_stopping(config.ranking.early_stopping_trees, first_metric_only=True, verbose=False)],
+        )
+
+    with ThreadPoolExecutor(config.threads) as pool:
+        # the binary one, which has the most trees, first: or it would keep one thread busy when the other is done
+        running = {objective: pool.submit(train, objective) for objective in reversed(OBJECTIVES)}
+        return {objective: running[objective].result() for objective in OBJECTIVES}
+
+
+def _parameters(objective: str, rows: RankingFrame, config: Config) -> dict[str, Any]:
     settings = config.ranking
     trees: TreesConfig = getattr(settings.objectives, objective)
-    parameters = {
+    return BINNING | {
         "objective": objective,
         "metric": OBJECTIVES[objective],
         "num_leaves": trees.num_leaves,
@@ -81,28 +101,20 @@ def _train(
         "seed": config.seed,
         "num_threads": 1,
         "deterministic": True,
-        "force_row_wise": True,
         "verbosity": -1,
     }
-    data = _dataset(objective, rows)
-    if validation is None:
-        return lgb.train(parameters, data, num_boost_round=n_trees or settings.max_trees)
-    return lgb.train(
-        parameters,
-        data,
-        num_boost_round=settings.max_trees,
-        valid_sets=[_dataset(objective, validation, reference=data)],
-        callbacks=[lgb.early_stopping(settings.early_stopping_trees, first_metric_only=True, verbose=False)],
-    )
 
 
-def _dataset(objective: str, rows: RankingFrame, reference: lgb.Dataset | None = None) -> lgb.Dataset:
-    labels = (rows.labels > 0).astype(np.int32) if objective == "binary" else rows.labels
-    return lgb.Dataset(
-        rows.features,
-        labels,
-        group=None if objective == "binary" else rows.group,
-        feature_name=list(rows.feature_names),
-        reference=reference,
-        free_raw_data=True,
-    )
+def _bin(rows: RankingFrame, config: Config, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    """The features in bins, without labels: what all objectives share."""
+    parameters = BINNING | {"num_threads": config.threads, "verbosity": -1}
+    names = list(rows.feature_names)
+    return lgb.Dataset(rows.features, feature_name=names, reference=reference, params=parameters).construct()
+
+
+def _label(binned: lgb.Dataset, objective: str, rows: RankingFrame) -> lgb.Dataset:
+    """All rows, with what the objective learns from."""
+    data = binned.subset(list(range(len(rows.keys)))).construct()
+    if objective == "binary":
+        return data.set_label((rows.labels > 0).astype(np.int32))
+    return data.set_label(rows.labels).set_group(rows.group)

@@ -8,7 +8,7 @@ from recsys_assets.config import Config
 from recsys_assets.ranking.frame import RankingFrame, build_ranking_frame
 from recsys_assets.ranking.sampling import sample_training_rows
 from recsys_assets.schema import LIVE_CUTOFF
-from recsys_assets.warehouse import replace_table
+from recsys_assets.warehouse import read_frame, replace_table
 
 FIRST_COLUMNS = ("cutoff", "qid", "user_id", "item_id", "relevance_label")
 
@@ -20,10 +20,11 @@ def build_training_frame(connection: duckdb.DuckDBPyConnection, config: Config, 
     `relevance_label`, then the features as float32. Empty where no user of these cutoffs has a label among candidates.
     """
     cutoffs = cutoffs or [LIVE_CUTOFF]  # which has no labels: no rows, but the columns
-    frames = [build_ranking_frame(connection, config, cutoff, learn_only=True) for cutoff in cutoffs]
-    parts = sample_training_rows(frames, config.ranking.max_training_rows, config.seed)
+    candidates = [_read_candidates(connection, cutoff) for cutoff in cutoffs]
+    samples = sample_training_rows(candidates, config.ranking.max_training_rows, config.seed)
     first_qid, tables = 0, []
-    for cutoff, part in zip(cutoffs, parts, strict=True):
+    for cutoff, sample in zip(cutoffs, samples, strict=True):
+        part = build_ranking_frame(connection, config, cutoff, rows=sample)
         tables.append(
             part.keys.select(
                 pl.lit(cutoff).alias("cutoff"), pl.Series("qid", part.qid + first_qid), *FIRST_COLUMNS[2:]
@@ -31,6 +32,21 @@ def build_training_frame(connection: duckdb.DuckDBPyConnection, config: Config, 
         )
         first_qid += len(part.group)
     return pl.concat(tables)
+
+
+def _read_candidates(connection: duckdb.DuckDBPyConnection, cutoff: str) -> pl.DataFrame:
+    """`user_id`, `item_id`, `relevance_label` of users with enough history to be learnt from, sorted."""
+    return read_frame(
+        connection,
+        """
+        SELECT user_id, item_id, coalesce(relevance_label, 0)::INTEGER AS relevance_label
+        FROM candidates.merged AS merged
+        SEMI JOIN (FROM intermediate.int_user_cutoffs WHERE is_target) AS targets USING (cutoff, user_id)
+        LEFT JOIN intermediate.int_labels AS labels USING (cutoff, user_id, item_id)
+        WHERE merged.cutoff = $cutoff ORDER BY user_id, item_id
+        """,
+        {"cutoff": cutoff},
+    )
 
 
 def write_training_frame(connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> int:

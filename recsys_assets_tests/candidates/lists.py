@@ -12,6 +12,6 @@ SCHEMA = {"cutoff": pl.String, "user_id": pl.String, "item_id": pl.String, "scor
 def generate_candidates(history: History, catalogue: Catalogue, scorer: Scorer, per_source: int) -> pl.DataFrame:
     blocks = (
         list_candidates(history, users, score_block(history, catalogue, scorer, users, per_source))
-        for users in user_blocks(history)
+        for users in user_blocks(history, history.users_to_serve)
     )
     return pl.concat([pl.DataFrame(schema=SCHEMA), *blocks])

@@ -21,7 +21,7 @@ def shop(make_history, make_catalogue) -> tuple[History, Catalogue]:
 
 def fuse(shop: tuple[History, Catalogue], per_user: int, per_source: int, **scores: list[list[float]]) -> pl.DataFrame:
     history, catalogue = shop
-    (users,) = user_blocks(history)
+    (users,) = user_blocks(history, history.users_to_serve)
     scored = {
         name: score_block(
             history, catalogue, lambda users, rows=rows: np.array(rows, np.float32)[users], users, per_source
@@ -55,4 +55,5 @@ def test_a_cut_among_equals_goes_by_item_id(shop) -> None:
 
 
 def test_nobody_to_serve_has_no_block(make_history) -> None:
-    assert list(user_blocks(make_history({"u1": ["a"]}, serve=[]))) == []
+    history = make_history({"u1": ["a"]}, serve=[])
+    assert list(user_blocks(history, history.users_to_serve)) == []

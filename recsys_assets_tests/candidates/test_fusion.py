@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys_assets.candidates import fusion as fusion_module
-from recsys_assets.candidates.fusion import Fusion, Lessons, weigh_equally
+from recsys_assets.candidates.fusion import Fusion, average, draw_lesson, learn_fusion, weigh_equally
 from recsys_assets.candidates.history import FloatArray, History
 
 N_USERS, N_ITEMS = 60, 40
@@ -27,10 +27,11 @@ def world(make_history) -> tuple[History, dict[str, FloatArray], sparse.csr_matr
 
 def learn(world, blocks: int = 1, seed: int = 0) -> Fusion:
     history, scores, relevant = world
-    lessons = Lessons(seed)
-    for users in np.array_split(history.users_to_serve, blocks):
-        lessons.add({name: values[users] for name, values in scores.items()}, history, users, relevant)
-    return lessons.learn(scores)
+    lessons = [
+        draw_lesson(seed, {name: values[users] for name, values in scores.items()}, users, relevant, N_USERS)
+        for users in np.array_split(history.users_to_serve, blocks)
+    ]
+    return learn_fusion(lessons, scores)
 
 
 def separation(scores: FloatArray, relevant: sparse.csr_matrix) -> float:
@@ -56,9 +57,13 @@ def test_blocks_of_users_do_not_matter_and_the_draw_repeats(world, monkeypatch) 
 
 def test_with_few_labels_all_sources_weigh_the_same(world, monkeypatch) -> None:
     _, scores, relevant = world
-    assert Lessons(0).learn(scores) == weigh_equally(scores)
+    assert learn_fusion([], scores) == weigh_equally(scores)
     monkeypatch.setattr(fusion_module, "MIN_RELEVANT", relevant.nnz + 1)
     assert learn(world) == weigh_equally(scores)
+
+
+def test_the_average_of_two_fusions() -> None:
+    assert average([Fusion({"a": (1.0, 0.0, 2.0)}), Fusion({"a": (3.0, 0.0, -2.0)})]) == Fusion({"a": (2.0, 0.0, 0.0)})
 
 
 def test_what_no_source_scores_is_never_a_candidate() -> None:

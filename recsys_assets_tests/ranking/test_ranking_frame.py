@@ -79,8 +79,12 @@ def test_every_feature_by_hand(by_hand) -> None:
     np.testing.assert_allclose(frame.features, np.array(list(expected.values())).T, atol=1e-6)
 
 
-def test_learn_only_keeps_users_with_enough_history(by_hand) -> None:
-    assert build_ranking_frame(by_hand, CONFIG, "test", learn_only=True).keys["user_id"].to_list() == ["u2"]
+def test_some_rows_have_the_features_that_they_have_among_all(by_hand) -> None:
+    whole = build_ranking_frame(by_hand, CONFIG, "test")
+    wanted = whole.keys[[1, 2]].select("user_id", "item_id")
+    some = build_ranking_frame(by_hand, CONFIG, "test", rows=wanted)
+    assert some.keys.rows() == whole.keys[[1, 2]].rows()
+    np.testing.assert_array_equal(some.features, whole.features[[1, 2]])
 
 
 def test_a_cutoff_without_candidates_has_the_columns_and_no_rows(by_hand) -> None:

@@ -31,6 +31,11 @@ def test_a_user_is_a_query_of_her_own_at_every_cutoff(warehouse, quick_config) -
     assert len(one.group) + len(two.group) == len(queries)
 
 
+def test_users_with_too_short_a_history_teach_nothing(warehouse, quick_config) -> None:
+    warehouse.execute("UPDATE intermediate.int_user_cutoffs SET is_target = false WHERE user_id < 'u16'")
+    assert build_training_frame(warehouse, quick_config, LABELLED)["user_id"].min() >= "u16"
+
+
 def test_twice_gives_the_same_rows(warehouse, quick_config) -> None:
     first, second = (build_training_frame(warehouse, quick_config, LABELLED) for _ in range(2))
     assert first.equals(second)
