@@ -96,6 +96,8 @@ class ItemEmbeddingsConfig(Section):
 
 class EaseConfig(Section):
     regularization: float = Field(gt=0)
+    terms: int = Field(ge=0)
+    terms_weight: float = Field(ge=0)
     max_side: int = Field(ge=1)
 
 

@@ -10,7 +10,7 @@ from recsys_assets.candidates.fusion import Fusion, Lesson, draw_lesson, learn_f
 from recsys_assets.candidates.generate import Scorer, score_users, user_blocks
 from recsys_assets.candidates.history import History, IntArray
 
-TEACHERS = 1_000  # users of each half from whom the other half's fusion is learnt
+TEACHERS = 500  # users of each half from whom the other half's fusion is learnt
 
 
 def weigh_sources(
