@@ -32,8 +32,8 @@ def _fit(interactions: sparse.csr_matrix, catalogue: Catalogue, config: Config) 
     The system is solved on whichever side of X is smaller: by the push-through identity
     P = (I - X'(XX' + l I)^-1 X) / l, which needs a matrix of rows only. Where both sides are above `max_side` the
     source stays empty: its dense matrix would not fit.
-    Sources: Steck, "Embarrassingly shallow autoencoders for sparse data", 2019; Jeunen, Van Balen & Goethals, "Closed-form
-    models for collaborative filtering with side-information", 2020 (CEASE).
+    Sources: Steck, "Embarrassingly shallow autoencoders for sparse data", 2019; Jeunen, Van Balen & Goethals,
+    "Closed-form models for collaborative filtering with side-information", 2020 (CEASE).
     """
     settings = config.candidates.ease
     n_items = interactions.shape[1]

@@ -64,18 +64,21 @@ def _train_all(
     """
     binned = _bin(rows, config)
     judged = _bin(validation, config, reference=binned) if validation else None
+    # all data are made before the first booster starts: LightGBM has one number of threads for the whole process, and a
+    # booster under which it changes reads beyond its buffers
+    data = {objective: _label(binned, objective, rows) for objective in OBJECTIVES}
+    valid = {name: [_label(judged, name, validation)] if judged and validation else [] for name in OBJECTIVES}
+    settings = config.ranking
 
     def train(objective: str) -> lgb.Booster:
-        data = _label(binned, objective, rows)
-        if judged is None or validation is None:
-            trees = n_trees[objective] if n_trees else config.ranking.max_trees
-            return lgb.train(_parameters(objective, rows, config), data, num_boost_round=trees)
         return lgb.train(
             _parameters(objective, rows, config),
-            data,
-            num_boost_round=config.ranking.max_trees,
-            valid_sets=[_label(judged, objective, validation).set_reference(data)],
-            callbacks=[lgb.early_stopping(config.ranking.early_stopping_trees, first_metric_only=True, verbose=False)],
+            data[objective],
+            num_boost_round=n_trees[objective] if n_trees else settings.max_trees,
+            valid_sets=valid[objective],
+            callbacks=[lgb.early_stopping(settings.early_stopping_trees, first_metric_only=True, verbose=False)]
+            if validation
+            else [],
         )
 
     with ThreadPoolExecutor(config.threads) as pool:
