@@ -22,9 +22,10 @@ def random_items(n_users: int, n_items: int, seed: int) -> dict[str, list[str]]:
     return items_of
 
 
-def by_textbook(used: np.ndarray, regularization: float) -> np.ndarray:
+def by_textbook(used: np.ndarray, regularization: float, described: np.ndarray | None = None) -> np.ndarray:
     used = used.astype(float)
-    inverse = np.linalg.inv(used.T @ used + regularization * np.eye(used.shape[1]))
+    rows = used if described is None else np.vstack([used, described])
+    inverse = np.linalg.inv(rows.T @ rows + regularization * np.eye(used.shape[1]))
     weights = np.eye(used.shape[1]) - inverse / np.diag(inverse)
     return used @ weights
 
@@ -54,6 +55,23 @@ def test_both_sides_give_the_same_scores(make_history, make_catalogue) -> None:
     )
     np.testing.assert_allclose(of_users[:, :8], of_items, atol=1e-4)
     np.testing.assert_allclose(of_users[:, 8:], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n_users", "n_items"), [(14, 8), (6, 14)], ids=["items", "rows"])
+def test_terms_count_as_further_users_of_what_they_describe(make_history, make_catalogue, n_users, n_items) -> None:
+    history = make_history(random_items(n_users, n_items, seed=n_users))
+    genres = {f"i{item:02}": [["war", "love", "crime"][item % 3]] for item in range(n_items)} | {"i00": ["alone"]}
+    catalogue = make_catalogue(history, categories=genres)
+    names = ["war", "love", "crime"]  # what describes one item alone says nothing of its likeness to others
+    described = np.array([[name in genres[item] for item in history.item_ids] for name in names], float)
+    config = load_config({"RECSYS__CANDIDATES__EASE": "{regularization: 2.0, terms_weight: 4.0}"})
+    scores = fit_ease(history, catalogue, config)(everybody(history))
+    expected = by_textbook(history.interactions.toarray(), 2.0, 2.0 * described)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+    one = load_config({"RECSYS__CANDIDATES__EASE": "{regularization: 2.0, terms_weight: 4.0, terms: 1}"})
+    most_used = described.sum(axis=1).argmax()
+    expected = by_textbook(history.interactions.toarray(), 2.0, 2.0 * described[[most_used]])
+    np.testing.assert_allclose(fit_ease(history, catalogue, one)(everybody(history)), expected, atol=1e-4)
 
 
 def test_users_without_weight_get_nothing(make_history, make_catalogue) -> None:
