@@ -266,6 +266,42 @@ def builds() -> None:
     open_console().print(*shown, sep="\n")
 
 
+@app.command()
+def verify() -> None:
+    """Hold landed files, ledger, raw tables and bundles against each other; status 1 if something is wrong."""
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.serving.terminal import show_findings
+    from recsys_assets.upkeep.verify import verify_home
+
+    findings = verify_home(load_config())
+    open_console().print(*show_findings(findings), sep="\n", soft_wrap=True)
+    faults = [finding for finding in findings if finding.remedy]
+    if faults:
+        raise RecsysError(f"{len(faults)} of {len(findings)} findings are faults: {faults[0].fact}")
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The tar file to write; not there yet.")],
+) -> None:
+    """Write the whole home into one file: landed files, warehouse, models, bundles, what was tuned."""
+    from recsys_assets.upkeep.backup import back_up
+
+    config = load_config()
+    back_up(config, target, _say)
+    print(f"Written: {target}. Back: `recsys restore {target}` with RECSYS_HOME on an empty folder.")
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(metavar="FILE", help="What `recsys backup` wrote.")]) -> None:
+    """Make the home, which must be empty, from a backup; every file is held against its checksum."""
+    from recsys_assets.upkeep.backup import restore as unpack
+
+    config = load_config()
+    contents = unpack(config, source)
+    print(f"{len(contents.files):,} files of {contents.created_at:%Y-%m-%d %H:%M:%S} UTC are in {config.home}.")
+
+
 @app.command(hidden=True)
 def tour() -> None:
     """Show a few users' histories beside their lists, the report, and where to look next."""

@@ -19,12 +19,16 @@ COMMANDS = (
     "refresh",
     "tune",
     "ablate",
+    "tradeoff",
     "recommend",
     "similar",
     "report",
     "trace",
     "rollback",
     "builds",
+    "verify",
+    "backup",
+    "restore",
     "tour",
 )
 
@@ -222,6 +226,31 @@ def test_load_counts_what_it_took_and_takes_nothing_twice(recsys: Recsys, tiny_h
     assert out.endswith("Next: `recsys build`.\n")
     _, out, _ = recsys(tiny_home.home, "load", str(folder))
     assert ["events", "events.csv", "is", "loaded", "already"] in [line.split() for line in out.splitlines()]
+
+
+def test_verify_backup_and_restore(recsys: Recsys, tiny_home: Config, tiny_world: Path, tmp_path: Path) -> None:
+    recsys(tiny_home.home, "load", str(tiny_world))
+    status, out, err = recsys(tiny_home.home, "verify")
+    assert (status, err) == (0, "")
+    assert "3 of 3 hold what was landed." in out
+    backup, restored = tmp_path / "backup.tar", tmp_path / "restored"
+    status, out, err = recsys(tiny_home.home, "backup", str(backup))
+    assert (status, out) == (
+        0,
+        f"Written: {backup}. Back: `recsys restore {backup}` with RECSYS_HOME on an empty folder.\n",
+    )
+    assert "MB" in err
+    status, out, err = recsys(restored, "restore", str(backup))
+    assert (status, err) == (0, "")
+    assert out.endswith(f"UTC are in {restored}.\n")
+    assert recsys(restored, "verify")[0] == 0
+    (landed,) = (path for path in (restored / "landing" / "users").iterdir() if not path.name.startswith("."))
+    landed.unlink()
+    status, out, err = recsys(restored, "verify")
+    assert status == 1
+    assert "Restore it from a backup." in out
+    assert err.startswith("Error: 1 of ")
+    assert "was loaded and is gone" in err
 
 
 def test_the_entry_point_ends_with_a_status_and_without_a_traceback(tmp_path: Path) -> None:

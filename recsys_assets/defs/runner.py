@@ -1,6 +1,5 @@
 """Running a job from the command line, in this process, recorded where `dagster dev` shows it."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from recsys_assets.config import PROJECT_ROOT, Config, load_config
 from recsys_assets.defs.progress import terminal
 from recsys_assets.defs.project import export_dbt_environment, prepare_manifest
 from recsys_assets.errors import RecsysError
+from recsys_assets.locks import building_lock
 
 HEAVY_MODULES = tuple(f"recsys_assets.defs.{name}" for name in ("candidates", "ranking", "evaluation", "publishing"))
 ENVIRONMENT = {
@@ -42,7 +42,7 @@ def run_job(config: Config, name: str) -> None:
     with terminal.sign_of_life():
         defs = _load_definitions(config)
 
-    with _only_one(config), _open_instance(config) as instance, terminal.sign_of_life():
+    with building_lock(config, terminal.say), _open_instance(config) as instance, terminal.sign_of_life():
         _fail_dead_runs(instance)
         result = defs.resolve_job_def(name).execute_in_process(
             instance=instance, raise_on_error=False, run_config={"loggers": {"progress": {}}}
@@ -69,18 +69,6 @@ def _load_definitions(config: Config) -> dg.Definitions:
     from recsys_assets.definitions import defs  # only now: it reads the manifest
 
     return defs
-
-
-@contextmanager
-def _only_one(config: Config) -> Iterator[None]:
-    config.home.mkdir(parents=True, exist_ok=True)
-    with (config.home / "build.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            terminal.say("  waiting for another build on this home to end ...")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -1,12 +1,10 @@
 """Files that are whole or not there, and one writer at a time."""
 
-import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from recsys_assets.errors import RecsysError
+from recsys_assets.locks import hold_lock
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -20,17 +18,10 @@ def replace_file(path: Path, content: bytes) -> None:
     os.replace(unfinished, path)
 
 
-@contextmanager
-def only_one(lock: Path, command: str) -> Iterator[None]:
-    """Hold a lock file while the block runs; the end of the process frees it, however it ends.
+def only_one(lock: Path, command: str) -> AbstractContextManager[None]:
+    """Hold a lock file while the block runs.
 
     Raises:
         RecsysError: another process holds it.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RecsysError(f"Another `{command}` is running on {lock.parent}: wait until it ends.") from None
-        yield
+    return hold_lock(lock, f"Another `{command}` is running on {lock.parent}: wait until it ends.")

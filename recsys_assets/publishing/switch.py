@@ -1,15 +1,13 @@
 """Which bundle is in use: the link `published/current`, moved in one atomic step under one lock."""
 
-import fcntl
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.locks import hold_lock
 from recsys_assets.publishing.manifest import Manifest, read_manifest, verify_bundle
 from recsys_assets.warehouse import LOCK_WAIT_SECONDS
 
@@ -17,8 +15,7 @@ CURRENT_LINK: Final = "current"
 LOCK_FILE: Final = ".lock"
 
 
-@contextmanager
-def publishing_lock(config: Config, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+def publishing_lock(config: Config, wait_seconds: float = LOCK_WAIT_SECONDS) -> AbstractContextManager[None]:
     """Hold the published folder against other writers; readers never need it.
 
     The operating system lets go of the lock when its process dies, so what a holder finds half done is nobody's.
@@ -26,18 +23,8 @@ def publishing_lock(config: Config, wait_seconds: float = LOCK_WAIT_SECONDS) -> 
     Raises:
         RecsysError: another process still holds it after `wait_seconds`.
     """
-    config.published_path.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait_seconds
-    with (config.published_path / LOCK_FILE).open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RecsysError("Another process is publishing: try again when it has finished.") from None
-                time.sleep(0.1)
-        yield
+    busy = "Another process is publishing: try again when it has finished."
+    return hold_lock(config.published_path / LOCK_FILE, busy, wait_seconds=wait_seconds)
 
 
 def current_bundle(config: Config) -> Path | None:

@@ -16,6 +16,7 @@ from recsys_assets.serving.history import History
 from recsys_assets.serving.lists import RecommendationList, SimilarList
 from recsys_assets.serving.trace import Trace
 from recsys_assets.sources.report import IngestReport
+from recsys_assets.upkeep.verify import Finding
 
 SHOWN_FEATURES = 12
 
@@ -89,6 +90,14 @@ def show_builds(builds: Iterable[Manifest], damaged: dict[str, str], current: st
             "current" if manifest.build_id == current else "",
         )
     return [table, *(Text(sentence) for sentence in damaged.values())]
+
+
+def show_findings(findings: Iterable[Finding]) -> list[RenderableType]:
+    """What `recsys verify` found, faults marked and with what to do."""
+    table = make_table("What is there", ["", "of", "found", "what to do"])
+    for finding in findings:
+        table.add_row("FAULT" if finding.remedy else "ok", finding.subject, finding.fact, finding.remedy)
+    return [table]
 
 
 def show_trace(trace: Trace) -> list[RenderableType]:

@@ -1,0 +1,1 @@
+"""Keeping a home sound: is everything that should be there, and is it what it was."""
