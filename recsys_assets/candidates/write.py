@@ -42,8 +42,9 @@ def write_candidates(
     stays empty; the fusion needs all that it names, whichever tables are replaced. What the live cutoff taught a source
     that can be saved is kept in `fitted/`. A history is read once and learnt from by all sources; each cutoff is learnt
     anew, so that no source sees labels. How the fusion weighs the sources is learnt from the labels of the cutoffs
-    before, and kept in `candidates.fusion_weights`: `cutoff`, `source`, `power`, `weight`. The labels of the
-    first training cutoff decide which settings ALS takes.
+    before (at the first one with labels, of other users: `weigh_sources`), and kept in `candidates.fusion_weights`:
+    `cutoff`, `source`, `power`, `weight`, the mean where halves of the users have weights of their own. The labels of
+    the first training cutoff decide which settings ALS takes.
     """
     length = choose_list_length(connection, config)
     named = [source for source in SOURCES if source in config.candidates.sources]
