@@ -93,6 +93,11 @@ class Config(Section):
         return self.home / "reports"
 
     @property
+    def dbt_path(self) -> Path:
+        """What dbt says of its last runs: manifest, run results, compiled SQL, log; one folder a step."""
+        return self.home / "dbt"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's run storage."""
         return self.home / "dagster"

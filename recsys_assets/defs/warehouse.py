@@ -57,7 +57,11 @@ def pair_features(context: dg.AssetExecutionContext, dbt: DbtCliResource, settin
 def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config) -> Iterator[Any]:
     export_dbt_environment(config)
     command = ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_variables(config)]
-    yield from dbt.cli(command, context=context).stream().fetch_row_counts().fetch_column_metadata()
+    # one folder a step, written anew: by default every run would leave 7 MB in the checkout, for good
+    artifacts = config.dbt_path / context.op_handle.name
+    yield from (
+        dbt.cli(command, context=context, target_path=artifacts).stream().fetch_row_counts().fetch_column_metadata()
+    )
 
 
 warehouse_assets = [warehouse, pair_features]

@@ -39,6 +39,11 @@ def test_every_table_of_the_contract_is_readable_while_the_warehouse_is_held(bui
             process.kill()
 
 
+def test_what_dbt_leaves_lies_in_the_home_one_folder_a_step(built_home: Path) -> None:
+    assert {path.name for path in (built_home / "dbt").iterdir()} == {"warehouse", "pair_features"}
+    assert (built_home / "dbt" / "warehouse" / "run_results.json").is_file()
+
+
 def test_every_known_user_has_twenty_items_for_her(read) -> None:
     lengths = read("SELECT user_id, count(*), max(rank) FROM recommendations WHERE surface = 'for_you' GROUP BY 1")
     assert len(lengths) == 161
