@@ -54,3 +54,12 @@ def building_lock(config: Config, say: Callable[[str], None]) -> AbstractContext
 
     busy = "Another build is at work on this home."
     return hold_lock(config.home / BUILD_LOCK, busy, wait_seconds=float("inf"), when_waiting=when_waiting)
+
+
+def only_one(path: Path, command: str) -> AbstractContextManager[None]:
+    """Hold a lock file that lets a command run once at a time.
+
+    Raises:
+        RecsysError: another process runs it.
+    """
+    return hold_lock(path, f"Another `{command}` is running on {path.parent}: wait until it ends.")

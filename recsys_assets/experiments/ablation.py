@@ -13,8 +13,8 @@ from recsys_assets.config import Config
 from recsys_assets.experiments.ablation_runs import RUNS_SCHEMA, read_runs, write_runs
 from recsys_assets.experiments.bench import Bench, read_bench
 from recsys_assets.experiments.feature_groups import group_features
-from recsys_assets.experiments.files import only_one
 from recsys_assets.experiments.without_source import measure_fit_seconds, read_bench_without
+from recsys_assets.locks import only_one
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.train import TrainingPlan, refit, train_with_validation
 from recsys_assets.warehouse import open_warehouse

@@ -10,7 +10,7 @@ from recsys_assets.evaluation.bootstrap import bootstrap_paired_difference
 from recsys_assets.evaluation.plots import plot_ablation
 from recsys_assets.experiments.ablation import ALL, N_SEEDS
 from recsys_assets.experiments.ablation_runs import replace_parquet
-from recsys_assets.experiments.files import replace_file
+from recsys_assets.files import replace_file
 
 REPORT_FILE = "ablation.parquet"
 ABLATION_SCHEMA = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys_assets.experiments.files import replace_file
+from recsys_assets.files import replace_file
 
 RUNS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "fingerprint": pl.String,

@@ -12,7 +12,7 @@ from recsys_assets.evaluation.metrics import per_user_metrics
 from recsys_assets.evaluation.plots import plot_tradeoff
 from recsys_assets.experiments.ablation_runs import replace_parquet
 from recsys_assets.experiments.bench import K, read_bench
-from recsys_assets.experiments.files import replace_file
+from recsys_assets.files import replace_file
 from recsys_assets.ranking.rankers import rank_candidates
 from recsys_assets.ranking.rerank import POOL_PER_USER, RerankRules, rerank
 from recsys_assets.ranking.surfaces import describe_candidates

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import yaml
 
 from recsys_assets.config import Config
-from recsys_assets.experiments.files import replace_file
 from recsys_assets.experiments.search_space import Number, nest_values
+from recsys_assets.files import replace_file
 
 
 def write_tuned(config: Config, values: Mapping[str, Number], heading: str) -> None:

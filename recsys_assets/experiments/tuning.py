@@ -12,11 +12,11 @@ from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.evaluation.bootstrap import Interval, bootstrap_mean_interval, bootstrap_paired_difference
 from recsys_assets.experiments.bench import Bench
-from recsys_assets.experiments.files import only_one
 from recsys_assets.experiments.halves import cross_fitted_gains
 from recsys_assets.experiments.search_space import Number, apply_values, open_space, read_values
 from recsys_assets.experiments.study import NDCG_BY_USER, SECONDS, VALUES, finished_trials, open_study, run_trial
 from recsys_assets.experiments.tuned_file import forget_tuned, write_tuned
+from recsys_assets.locks import only_one
 from recsys_assets.ranking.train import train_with_validation
 
 

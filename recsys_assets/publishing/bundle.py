@@ -9,6 +9,7 @@ import duckdb
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import sync_folder
 from recsys_assets.publishing.manifest import (
     DATABASE_FILE,
     MODEL_FOLDER,
@@ -21,7 +22,7 @@ from recsys_assets.publishing.manifest import (
 )
 from recsys_assets.publishing.metrics import write_metrics
 from recsys_assets.publishing.retention import UNFINISHED_PREFIX
-from recsys_assets.publishing.switch import publishing_lock, switch_to, sync_folder
+from recsys_assets.publishing.switch import publishing_lock, switch_to
 from recsys_assets.publishing.tables import WAREHOUSE_TABLES, write_tables
 
 READ_ONLY_FILE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH

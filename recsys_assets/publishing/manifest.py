@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recsys_assets import __version__
 from recsys_assets.config import PROJECT_ROOT, Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import hash_file
 
 MANIFEST_FILE: Final = "manifest.json"
 DATABASE_FILE: Final = "recsys.duckdb"
@@ -166,12 +167,6 @@ def describe_files(folder: Path) -> dict[str, FileEntry]:
         for name, path in entries.items()
         if name != MANIFEST_FILE
     }
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def package_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import sync_folder
 from recsys_assets.locks import hold_lock
 from recsys_assets.publishing.manifest import Manifest, read_manifest, verify_bundle
 from recsys_assets.warehouse import LOCK_WAIT_SECONDS
@@ -106,12 +107,3 @@ def _previous(config: Config, builds: list[str]) -> str:
     if not older:
         raise RecsysError(f"Bundle {current.name} is the oldest there is, so there is none before it to roll back to.")
     return older[-1]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder durable (fsync)."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

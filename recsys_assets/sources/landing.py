@@ -11,13 +11,13 @@ import duckdb
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import hash_file
 from recsys_assets.sources.folder import find_files
 from recsys_assets.sources.formats import InputFile
 from recsys_assets.sources.landing_area import (
     LandedFile,
     copies_aside,
     has_content,
-    hash_file,
     landed_path,
     list_landed,
     next_landing_time,

@@ -5,18 +5,17 @@ are made aside, in `.incoming`, and renamed. All files of one landing bear its t
 that is built anew from the folder loads them in the order in which they came.
 """
 
-import fcntl
-import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.locks import hold_lock
 from recsys_assets.sources.contract import TABLES, Table
 
 _LOCK_FILE: Final = ".lock"
@@ -72,12 +71,6 @@ def has_content(path: Path, file_id: str) -> bool:
     return path.name.startswith(f"{file_id[:_HASH_DIGITS]}__")
 
 
-def hash_file(path: Path) -> str:
-    """sha256 of the content, in hex: the file's identity."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def next_landing_time(config: Config) -> int:
     """Now, in ns since 1970, but later than every landing so far, whatever the clock says."""
     times = (path.stat().st_mtime_ns for path in config.landing_path.glob("*/*__*"))
@@ -88,9 +81,7 @@ def next_landing_time(config: Config) -> int:
 def copies_aside(config: Config) -> Iterator[Path]:
     """An empty folder for copies in the making, of one process at a time; what is left in it at the end is removed."""
     aside = config.landing_path / _ASIDE
-    config.landing_path.mkdir(parents=True, exist_ok=True)
-    with (config.landing_path / _LOCK_FILE).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # released by the system if the process dies
+    with _landing_lock(config, wait_seconds=float("inf")):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         try:
@@ -103,9 +94,10 @@ def remove_leftovers(config: Config) -> None:
     """Remove copies that a dead process left; one that is at work keeps its own."""
     if not (config.landing_path / _ASIDE).exists():
         return
-    with (config.landing_path / _LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+    with suppress(RecsysError), _landing_lock(config, wait_seconds=0):
         shutil.rmtree(config.landing_path / _ASIDE, ignore_errors=True)
+
+
+def _landing_lock(config: Config, wait_seconds: float) -> AbstractContextManager[None]:
+    busy = "Another process is landing files."
+    return hold_lock(config.landing_path / _LOCK_FILE, busy, wait_seconds=wait_seconds)

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recsys_assets import __version__
 from recsys_assets.config import TUNED_FILE, Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import hash_file, sync_folder
 from recsys_assets.locks import building_lock
-from recsys_assets.publishing.manifest import hash_file
-from recsys_assets.publishing.switch import publishing_lock, sync_folder
+from recsys_assets.publishing.switch import publishing_lock
 from recsys_assets.sources.landing_area import copies_aside
 from recsys_assets.warehouse import open_warehouse
 

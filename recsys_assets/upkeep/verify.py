@@ -7,11 +7,12 @@ import duckdb
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
+from recsys_assets.files import hash_file
 from recsys_assets.publishing.manifest import DATABASE_FILE, Manifest, fingerprint_inputs, verify_bundle
-from recsys_assets.publishing.switch import current_bundle, list_builds, list_damaged
+from recsys_assets.publishing.switch import CURRENT_LINK, current_bundle, list_builds, list_damaged
 from recsys_assets.schema import OUTPUT_KEYS
 from recsys_assets.sources.contract import TABLES
-from recsys_assets.sources.landing_area import has_content, hash_file, list_landed
+from recsys_assets.sources.landing_area import has_content, list_landed
 from recsys_assets.warehouse import open_warehouse
 
 
@@ -117,7 +118,7 @@ def _verify_raw_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Findin
 
 def _compare_with_current(config: Config, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     builds = {manifest.build_id: manifest for manifest in list_builds(config)}
-    path = config.published_path / "current"
+    path = config.published_path / CURRENT_LINK
     current = builds.get(path.resolve().name) if path.is_symlink() else None
     if current is None:
         return
