@@ -1,0 +1,1 @@
+"""The Explorer: pages that show a person what the service answers, and why."""

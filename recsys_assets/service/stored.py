@@ -1,0 +1,158 @@
+"""The published lists of a bundle in memory: columns of numbers, and one table of each text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_assets.publishing.manifest import DATABASE_FILE
+from recsys_assets.schema import SURFACES
+
+
+class Entry(NamedTuple):
+    """One place of a list, as a response gives it."""
+
+    item_id: str
+    rank: int
+    score: float | None
+    title: str | None
+    reason: str
+    evidence_item_id: str | None
+    sources: tuple[str, ...]
+
+    def at(self, rank: int) -> "Entry":
+        """The same at another place."""
+        return self if self.rank == rank else self._replace(rank=rank)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts: each different one once, and its number in every row; -1 for NULL."""
+
+    numbers: NDArray[np.int32]
+    different: Sequence[str]
+
+    def __getitem__(self, row: int) -> str | None:
+        """The text of a row."""
+        number = self.numbers[row]
+        return None if number < 0 else self.different[number]
+
+
+@dataclass(frozen=True)
+class StoredLists:
+    """`recommendations`, `similar_items` and `trending_items` of one bundle.
+
+    Attributes:
+        places: user_id -> the number of the user.
+        bounds: users x (surfaces + 1): where the rows of each surface of the user's begin, and end.
+        item: of each row; likewise `reason`, `evidence`, `sources` (joined by commas) and `score`.
+        titles: item_id -> title, of all items that are in a list.
+        similar: item_id -> its similar items, the best first.
+        trending: category (None = all) -> what is wanted now, the best first.
+    """
+
+    places: Mapping[str, int]
+    bounds: NDArray[np.int64]
+    item: Texts
+    reason: Texts
+    evidence: Texts
+    sources: Texts
+    score: NDArray[np.float64]
+    titles: Mapping[str, str | None]
+    similar: Mapping[str, list[tuple[str, float]]]
+    trending: Mapping[str | None, list[tuple[str, float]]]
+
+    def read(self, user_id: str, surface: str, length: int) -> list[Entry]:
+        """The first places of a user's list; none where she has no list on this surface."""
+        user = self.places.get(user_id)
+        if user is None:
+            return []
+        place = SURFACES.index(surface)
+        start, end = self.bounds[user, place], self.bounds[user, place + 1]
+        return [self._entry(row, row - start + 1) for row in range(start, min(end, start + length))]
+
+    def read_trending(self, category: str | None, length: int) -> list[Entry]:
+        """What is wanted now, overall or in a category."""
+        return [
+            Entry(item_id, rank, score, self.titles.get(item_id), "Popular now", None, ("popular_decayed_fast",))
+            for rank, (item_id, score) in enumerate(self.trending.get(category, [])[:length], start=1)
+        ]
+
+    def read_similar(self, item_id: str, length: int) -> list[Entry]:
+        """What goes with an item."""
+        words = f"Goes with {self.titles.get(item_id) or item_id}"
+        return [
+            Entry(similar, rank, score, self.titles.get(similar), words, item_id, ("similar_items",))
+            for rank, (similar, score) in enumerate(self.similar.get(item_id, [])[:length], start=1)
+        ]
+
+    def _entry(self, row: int, rank: int) -> Entry:
+        item_id = str(self.item[row])
+        return Entry(
+            item_id=item_id,
+            rank=int(rank),
+            score=float(self.score[row]),
+            title=self.titles.get(item_id),
+            reason=self.reason[row] or "",
+            evidence_item_id=self.evidence[row],
+            sources=tuple((self.sources[row] or "").split(",")),
+        )
+
+
+def load_stored_lists(bundle: Path) -> StoredLists:
+    """Read the tables of a bundle's recsys.duckdb."""
+    quoted = str(bundle / DATABASE_FILE).replace("'", "''")
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"ATTACH '{quoted}' AS bundle (READ_ONLY)")
+        connection.execute("USE bundle")
+        order = " ".join(f"WHEN '{surface}' THEN {number}" for number, surface in enumerate(SURFACES))
+        counts = connection.sql(
+            f"""PIVOT (SELECT user_id, CASE surface {order} END AS place FROM recommendations)
+                ON place IN ({", ".join(str(n) for n in range(len(SURFACES)))}) GROUP BY user_id ORDER BY user_id"""
+        ).pl()
+        rows = f"FROM recommendations ORDER BY user_id, CASE surface {order} END, rank"
+        texts = {
+            name: _read_texts(connection, sql, rows)
+            for name, sql in {
+                "item": "item_id",
+                "reason": "reason",
+                "evidence": "evidence_item_id",
+                "sources": "array_to_string(candidate_sources, ',')",
+            }.items()
+        }
+        score = connection.sql(f"SELECT score {rows}").pl()["score"].to_numpy()
+        titles = connection.sql(
+            """SELECT item_id, min(title) FROM (
+                SELECT item_id, title FROM recommendations UNION ALL SELECT item_id, title FROM trending_items
+                UNION ALL SELECT similar_item_id, title FROM similar_items) GROUP BY item_id"""
+        ).fetchall()
+        similar = connection.sql(
+            "SELECT item_id, list((similar_item_id, score) ORDER BY rank) FROM similar_items GROUP BY item_id"
+        ).fetchall()
+        trending = connection.sql(
+            "SELECT category, list((item_id, score) ORDER BY rank) FROM trending_items GROUP BY category"
+        ).fetchall()
+    lengths = counts.select(str(n) for n in range(len(SURFACES))).to_numpy().astype(np.int64)
+    ends = np.cumsum(lengths.ravel()).reshape(lengths.shape)
+    starts = np.concatenate([[0], ends[:-1, -1]]) if len(ends) else np.empty(0, np.int64)
+    return StoredLists(
+        places={user_id: place for place, user_id in enumerate(counts["user_id"])},
+        bounds=np.column_stack([starts, ends]).astype(np.int64),
+        score=score,
+        titles=dict(titles),
+        similar=dict(similar),
+        trending=dict(trending),
+        **texts,
+    )
+
+
+def _read_texts(connection: duckdb.DuckDBPyConnection, sql: str, rows: str) -> Texts:
+    column = connection.sql(f"SELECT {sql} AS text {rows}").pl()["text"]
+    different = column.drop_nulls().unique().sort()
+    numbers = column.cast(pl.Enum(different)).to_physical().cast(pl.Int32).fill_null(-1)
+    return Texts(numbers.to_numpy(), different.to_list())
