@@ -18,12 +18,13 @@ export RECSYS_HOME
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY               := passive# LightGBM's threads must not spin: measured 3.5 times slower on a shared core
 export OPENBLAS_NUM_THREADS          := 2# as the command line sets it: the same bits whichever way a build starts
+unexport PYTHONDONTWRITEBYTECODE# where it is set (containers do), each command would compile 6,000 modules anew: 9 s
 export DO_NOT_TRACK                  := 1
 export DAGSTER_DISABLE_TELEMETRY     := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-torch demo dev test test-slow bench check lint-sql lock clean
+.PHONY: help setup setup-dev setup-torch demo dev serve test test-slow bench bench-serve check check-deploy lint-sql lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ dev: $(RUN_READY) ## the Dagster UI at port 3000, with the project loaded
 	@mkdir -p "$(RECSYS_HOME)/dagster" && cp dagster.yaml "$(RECSYS_HOME)/dagster/dagster.yaml"
 	cd "$(RECSYS_HOME)/dagster" && DAGSTER_HOME="$$PWD" "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml"
 
+serve: $(RUN_READY) ## the API and its page over the published bundle, at port 8000; PORT=8001
+	$(BIN)/recsys serve $(if $(PORT),--port $(PORT))
+
 test: $(DEV_READY) ## the tests, the whole graph once among them; PYTEST="-k words" chooses
 	$(BIN)/python -m pytest $(PYTEST)
 
@@ -51,21 +55,29 @@ bench: $(RUN_READY) $(PEERS_READY) ## this project and the peers on your data: D
 	@$(BIN)/python -m benchmarks.run $(BENCH) "$(or $(DATA),$(if $(BENCH),,$(error make bench DATA=folder: name a folder that `recsys load` takes)))" \
 		$(if $(CUTS),--cuts $(CUTS)) $(if $(PEERS),--peers "$(PEERS)") $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(if $(TABLE),--table "$(TABLE)")
 
+bench-serve: $(RUN_READY) ## the service under a load that is stated, on a copy of the bundle in RECSYS_HOME; docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.serve "$(RECSYS_HOME)" $(BENCH)
+
 check: $(DEV_READY) ## format, lint, types, layers, SQL, dbt, Dagster definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/dbt parse --quiet --project-dir "$(CURDIR)/dbt_project" --profiles-dir "$(CURDIR)/dbt_project"
-	$(MAKE) --no-print-directory lint-sql
+	$(MAKE) --no-print-directory lint-sql check-deploy
 	$(BIN)/dagster definitions validate --workspace workspace.yaml
 
 lint-sql: $(DEV_READY) ## the SQL part of check
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests/*.sql
 
+check-deploy: $(DEV_READY) ## the part of check that looks at deploy/: image, compose file, Kubernetes manifests
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/kubernetes-validate --quiet --strict --kubernetes-version 1.33 $(filter-out %-values.yaml,$(wildcard deploy/kubernetes/*.yaml))
+
 lock: $(DEV_READY) ## newest versions that pyproject.toml allows, into the lock files
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-		--extra sample --extra test --extra check --extra lock \
+		--extra sample --extra redis --extra store --extra stream --extra test --extra check --extra lock \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra sample \
 		--constraint requirements-dev.lock \

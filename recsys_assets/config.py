@@ -16,14 +16,22 @@ from recsys_assets.settings import (
     EvaluationConfig,
     EventTypeConfig,
     FeaturesConfig,
+    FreshnessConfig,
+    GatesConfig,
+    LogsConfig,
+    MetricsConfig,
     PublishingConfig,
     RankingConfig,
     RatingConfig,
     RatingsConfig,
     RerankConfig,
+    RetrainingConfig,
     Section,
+    ServiceConfig,
     SourcesConfig,
     SplitConfig,
+    StoreConfig,
+    StreamConfig,
     WarehouseConfig,
 )
 
@@ -31,6 +39,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS_FILE = PROJECT_ROOT / "recsys.yaml"
 ENV_PREFIX = "RECSYS__"
 TUNED_FILE = "tuned.yaml"
+ACCEPTED_FILE = "accepted_batches.txt"
 
 
 class Config(Section):
@@ -50,7 +59,15 @@ class Config(Section):
     rating: RatingConfig
     rerank: RerankConfig
     evaluation: EvaluationConfig
+    gates: GatesConfig
     publishing: PublishingConfig
+    logs: LogsConfig
+    metrics: MetricsConfig
+    retraining: RetrainingConfig
+    freshness: FreshnessConfig
+    service: ServiceConfig
+    stream: StreamConfig
+    store: StoreConfig
 
     @property
     def warehouse_path(self) -> Path:
@@ -61,6 +78,31 @@ class Config(Section):
     def landing_path(self) -> Path:
         """Landed files, one folder a table: the truth from which everything else can be rebuilt."""
         return self.home / "landing"
+
+    @property
+    def inbox_path(self) -> Path:
+        """Where other systems drop files to be landed."""
+        return self.home / "inbox"
+
+    @property
+    def posted_path(self) -> Path:
+        """Events and impressions that were posted and are not in the inbox yet, one folder a worker of the service."""
+        return self.home / "service" / "events"
+
+    @property
+    def stream_path(self) -> Path:
+        """How far each partition of a stream was read, one folder a partition."""
+        return self.home / "stream"
+
+    @property
+    def quarantine_path(self) -> Path:
+        """Files that `recsys unload` took out of the landing folder, one folder a batch, as they were before."""
+        return self.home / "quarantine"
+
+    @property
+    def accepted_path(self) -> Path:
+        """The names of the batches that a person accepted as they are, one a line."""
+        return self.home / ACCEPTED_FILE
 
     @property
     def models_path(self) -> Path:
@@ -93,9 +135,34 @@ class Config(Section):
         return self.home / "reports"
 
     @property
+    def forgotten_path(self) -> Path:
+        """Who was forgotten, as salted hashes."""
+        return self.home / "forgotten.json"
+
+    @property
+    def certificates_path(self) -> Path:
+        """What `recsys forget` did, one file an erasure."""
+        return self.home / "certificates"
+
+    @property
+    def backups_path(self) -> Path:
+        """Which backups `recsys backup` wrote, and when."""
+        return self.home / "backups.json"
+
+    @property
     def dbt_path(self) -> Path:
         """What dbt says of its last runs: manifest, run results, compiled SQL, log; one folder a step."""
         return self.home / "dbt"
+
+    @property
+    def log_path(self) -> Path:
+        """What commands and runs did, one JSON object a line."""
+        return self.home / "logs" / "recsys.jsonl"
+
+    @property
+    def metrics_path(self) -> Path:
+        """What Prometheus reads: `recsys.prom`, and what it is made from."""
+        return self.home / "metrics"
 
     @property
     def dagster_home(self) -> Path:
@@ -104,8 +171,10 @@ class Config(Section):
 
     @cached_property
     def config_hash(self) -> str:
-        """16 hex digits that change with any setting but the home folder."""
-        return hashlib.sha256(self.model_dump_json(exclude={"home"}).encode()).hexdigest()[:16]
+        """16 hex digits that change with any setting that a build could depend on: not where it lies or reports."""
+        return hashlib.sha256(
+            self.model_dump_json(exclude={"home", "logs", "metrics", "service", "store", "stream"}).encode()
+        ).hexdigest()[:16]
 
 
 def load_config(environ: Mapping[str, str] | None = None, *, tuned: bool = True) -> Config:

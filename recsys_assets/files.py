@@ -22,6 +22,12 @@ def replace_file(path: Path, content: bytes) -> None:
     os.replace(unfinished, path)
 
 
+def sync_file(path: Path) -> None:
+    """Make a file's content durable (fsync)."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make the entries of a folder durable (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)

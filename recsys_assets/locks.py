@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from recsys_assets.config import Config
-from recsys_assets.errors import RecsysError
+from recsys_assets.errors import BusyError
 
 SECONDS_BETWEEN_TRIES = 0.1
 BUILD_LOCK = "build.lock"
+
+_held_here: set[Path] = set()  # build locks of this process: a run within `recsys build` goes on under its lock
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def hold_lock(
         when_waiting: called once if there is somebody to wait for.
 
     Raises:
-        RecsysError: `busy`.
+        BusyError: `busy`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait_seconds
@@ -38,7 +40,7 @@ def hold_lock(
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise RecsysError(busy) from None
+                    raise BusyError(busy) from None
                 if is_first_try:
                     when_waiting()
                 is_first_try = False
@@ -46,20 +48,58 @@ def hold_lock(
         yield
 
 
-def building_lock(config: Config, say: Callable[[str], None]) -> AbstractContextManager[None]:
-    """Hold the home against builds, for as long as it takes; `say` tells a person who has to wait."""
+def build_lock_path(config: Config) -> Path:
+    """The lock file of builds."""
+    return config.home / BUILD_LOCK
+
+
+@contextmanager
+def building_lock(
+    config: Config, say: Callable[[str], None] = lambda _: None, *, wait_seconds: float = float("inf")
+) -> Iterator[None]:
+    """Hold the home against builds; a process that holds it already goes on at once.
+
+    Args:
+        config: which home.
+        say: tells a person who has to wait.
+        wait_seconds: how long to wait; by default for as long as it takes.
+
+    Raises:
+        BusyError: another process still holds it after `wait_seconds`.
+    """
+    path = build_lock_path(config)
+    if path in _held_here:
+        yield
+        return
 
     def when_waiting() -> None:
         say("  waiting for another build on this home to end ...")
 
-    busy = "Another build is at work on this home."
-    return hold_lock(config.home / BUILD_LOCK, busy, wait_seconds=float("inf"), when_waiting=when_waiting)
+    busy = "A build is at work on this home: try again when it has ended."
+    with hold_lock(path, busy, wait_seconds=wait_seconds, when_waiting=when_waiting):
+        _held_here.add(path)
+        try:
+            yield
+        finally:
+            _held_here.discard(path)
+
+
+def is_idle(config: Config) -> bool:
+    """Whether no build holds the home, and none waits for it: one that waits would take it in the second looked at."""
+    for pause in (SECONDS_BETWEEN_TRIES * 10, 0.0):
+        try:
+            with building_lock(config, wait_seconds=0):
+                pass
+        except BusyError:
+            return False
+        time.sleep(pause)
+    return True
 
 
 def only_one(path: Path, command: str) -> AbstractContextManager[None]:
     """Hold a lock file that lets a command run once at a time.
 
     Raises:
-        RecsysError: another process runs it.
+        BusyError: another process runs it.
     """
     return hold_lock(path, f"Another `{command}` is running on {path.parent}: wait until it ends.")

@@ -7,6 +7,7 @@ RANKER: Final = "ranker"  # the method, and model of the report, that is trained
 FUSION: Final = "fusion"  # the one that adds up all sources' scores, with learnt weights
 RATING_METRICS: Final = ("rmse", "mse", "mae")  # of models that predict values; lower is better
 NO_LIST: Final = 0  # the k of metrics that cut no list
+REPORTED_CANDIDATES: Final = 300  # a user: the longest lists that candidate_report compares; the ranker takes fewer
 FOR_YOU: Final = "for_you"
 SURFACES: Final = (FOR_YOU, "because_you_liked", "new_releases", "trending", "discover")
 

@@ -1,8 +1,11 @@
 """The sections of the configuration: every key that `recsys.yaml` may hold, its type and its limits."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+# YAML reads a bare `off` as false
+Severity = Annotated[Literal["block", "warn", "off"], BeforeValidator(lambda value: "off" if value is False else value)]
 
 
 class Section(BaseModel):
@@ -17,6 +20,7 @@ class WarehouseConfig(Section):
 
 class SourcesConfig(Section):
     future_tolerance_minutes: int = Field(ge=0)
+    inbox_settle_seconds: float = Field(ge=0)
 
 
 class EventTypeConfig(Section):
@@ -193,6 +197,111 @@ class EvaluationConfig(Section):
     prove_no_leak: bool
 
 
+class GatesConfig(Section):
+    batches_keep_their_columns: Severity
+    items_known_as_before: Severity
+    event_types_as_before: Severity
+    batch_sizes_as_usual: Severity
+    rejected_share_below_limit: Severity
+    features_within_drift_limit: Severity
+    lists_overlap_previous_bundle: Severity
+    min_rows: int = Field(ge=1)
+    min_expected_rows: float = Field(gt=0)
+    min_batches_for_size: int = Field(ge=1)
+    max_size_ratio: float = Field(gt=1)
+    max_rejected_share: float = Field(ge=0, le=1)
+    min_known_items_ratio: float = Field(ge=0, le=1)
+    max_feature_psi: float = Field(gt=0)
+    max_psi_ratio: float = Field(ge=0)
+    min_list_overlap: float = Field(ge=0, le=1)
+    little_new_share: float = Field(ge=0, le=1)
+
+
 class PublishingConfig(Section):
     method: str
     keep_bundles: int = Field(ge=1)
+
+
+class LogsConfig(Section):
+    level: Literal["debug", "info", "warning", "error"]
+    max_megabytes: float = Field(gt=0)
+    kept_files: int = Field(ge=1)
+    stderr: bool
+
+
+class MetricsConfig(Section):
+    pushgateway: str | None = Field(pattern=r"^https?://")
+
+
+class RetrainingConfig(Section):
+    new_events_share: float | None = Field(gt=0, lt=1)
+    max_age_days: float | None = Field(gt=0)
+    quality_drop: float | None = Field(gt=0, lt=1)
+    drift_psi: float | None = Field(gt=0)
+    min_users: int = Field(ge=1)
+    min_days_between: float = Field(ge=0)
+
+
+class FreshnessConfig(Section):
+    max_age_days: float = Field(gt=0)
+    late_after_days: float = Field(gt=0)
+    max_late_share: float = Field(ge=0, le=1)
+    min_volume_ratio: float = Field(ge=0, lt=1)
+    max_volume_ratio: float = Field(gt=1)
+
+
+class PinnedConfig(Section):
+    item_id: str
+    place: int = Field(ge=1)
+    surface: str
+
+
+class BoostedConfig(Section):
+    category: str
+    places: int = Field(ge=1)
+    quota: int = Field(ge=1)
+
+
+class ServiceConfig(Section):
+    host: str
+    port: int = Field(ge=0, le=65535)
+    workers: int = Field(ge=1, le=64)
+    look_seconds: float = Field(gt=0)
+    budget_milliseconds: float = Field(gt=0)
+    max_body_bytes: int = Field(ge=1)
+    max_batch_rows: int = Field(ge=1)
+    max_rank_items: int = Field(ge=1)
+    requests_per_second: float = Field(ge=0)
+    exploration_share: float = Field(ge=0, le=1)
+    pinned: tuple[PinnedConfig, ...]
+    boosted: tuple[BoostedConfig, ...]
+    blocked: tuple[str, ...]
+    segment_seconds: float = Field(gt=0)
+    segment_bytes: int = Field(ge=1)
+    gather_milliseconds: float = Field(ge=0)
+    remembered_ids: int = Field(ge=0)
+    max_waiting_rows: int = Field(ge=1)
+    session_minutes: float = Field(gt=0)
+    session_events: int = Field(ge=1)
+    session_users: int = Field(ge=1)
+    redis_url: str | None = Field(pattern=r"^(rediss?|unix)://")
+    redis_milliseconds: float = Field(gt=0)
+
+
+class StreamConfig(Section):
+    brokers: str | None
+    topics: dict[Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$")], str]
+    group: str = Field(min_length=1)
+    batch_seconds: float = Field(gt=0)
+    batch_bytes: int = Field(ge=1)
+    max_unlanded_bytes: int = Field(ge=1)
+    metrics_port: int = Field(ge=0, le=65535)
+    metrics_host: str
+    client: dict[str, str]
+
+
+class StoreConfig(Section):
+    url: str | None
+    options: dict[str, str]
+    allow_http: bool
+    timeout_seconds: float = Field(gt=0)

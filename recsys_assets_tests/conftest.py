@@ -1,6 +1,7 @@
 """An isolated home for every test, the tiny world, real data where there is some, a browser where there is one."""
 
 import importlib.util
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from recsys_assets.config import Config, load_config
+from recsys_assets.logs import ROOT
 
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
@@ -40,6 +42,16 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """No test writes into the log of another's home: what a test configured ends with it."""
+    root = logging.getLogger(ROOT)
+    before = [*root.handlers], root.level, root.propagate
+    yield
+    root.handlers[:], level, root.propagate = before
+    root.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def tiny_world() -> Path:
     """The folder of the hand-made clothes shop: 12 users, 15 items, 142 events of January and February 2024.
@@ -48,6 +60,14 @@ def tiny_world() -> Path:
     i14 is released on day 38; i15 is not available; u03 takes i07 back (e053); e080 and e082 happen at one instant.
     """
     return TESTS / "fixtures" / "tiny_world"
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One build of the simulated shop for all tests that look at one; whoever changes it takes a copy."""
+    from recsys_assets_tests.end_to_end.command_line import build_world
+
+    return build_world(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture

@@ -15,6 +15,10 @@ from recsys_assets_tests.fixtures.published_world import make_warehouse, publish
 COMMANDS = (
     "load",
     "sample",
+    "simulate",
+    "batches",
+    "accept",
+    "unload",
     "build",
     "refresh",
     "tune",
@@ -24,11 +28,13 @@ COMMANDS = (
     "similar",
     "report",
     "trace",
+    "health",
     "rollback",
     "builds",
     "verify",
     "backup",
     "restore",
+    "forget",
     "tour",
 )
 
@@ -113,7 +119,10 @@ def test_before_the_first_build_every_reader_says_what_to_do(
             "Error: A budget is a number of seconds, or one with s, m or h (90s, 10m, 1h), ",
         ),
         (["tune", "--trials", "0"], 2, "Error: Invalid value for '--trials'"),
+        (["unload", "june"], 1, "Error: There is no landed batch or file 'june': `recsys batches` lists them."),
+        (["accept", "june"], 1, "Error: There is no landed batch 'june': `recsys batches` lists them."),
         (["load", "/no/such/folder"], 1, "Error: There is no folder /no/such/folder"),
+        (["simulate", "x", "--days", "3", "--taste-change", "4"], 1, "Error: --taste-change 4 is after the last of 3"),
         (["sample", "nothing"], 1, "Error: There is no sample 'nothing'"),
     ],
 )
@@ -189,7 +198,7 @@ def test_trace_prints_the_way_back_to_file_and_line(recsys: Recsys, world: Confi
 def test_tour_shows_history_lists_report_and_where_to_look(recsys: Recsys, world: Config) -> None:
     status, out, _ = recsys(world.home, "tour")
     assert status == 0
-    for words in ("The last events of user u1", "Because you liked New Boot", "ranker (published)", "make dev"):
+    for words in ("The last events of user u1", "Because you liked New Boot", "ranker (published)", "make serve"):
         assert words in out
     assert f'"{world.published_path}/current/recsys.duckdb"' in out
     assert recsys(world.home, "tour")[1] == out
@@ -228,6 +237,35 @@ def test_load_counts_what_it_took_and_takes_nothing_twice(recsys: Recsys, tiny_h
     assert ["events", "events.csv", "is", "loaded", "already"] in [line.split() for line in out.splitlines()]
 
 
+def test_a_batch_is_listed_judged_accepted_and_taken_out_again(
+    recsys: Recsys, tiny_home: Config, tiny_world: Path, tmp_path: Path
+) -> None:
+    recsys(tiny_home.home, "load", str(tiny_world))
+    (tmp_path / "events.csv").write_text(
+        "event_id,user_id,item_id,ts,event_type\n"
+        + "".join(f"x{n},u01,other{n},2024-02-01 10:00:00,view\n" for n in range(60))
+    )
+    recsys(tiny_home.home, "load", str(tmp_path))
+    status, out, err = recsys(tiny_home.home, "batches")
+    assert (status, err) == (0, "")
+    (batch,) = (line.split()[0] for line in out.splitlines() if line.split()[1:4] == ["events", "events.csv", "60"])
+    assert f"items_known_as_before: batch {batch} (events: events.csv) has 0% of its 60 events" in out
+    status, out, err = recsys(tiny_home.home, "accept", batch)
+    assert (status, out) == (0, f"Batch {batch} is accepted. Next: `recsys build` or `recsys refresh`.\n")
+    out = recsys(tiny_home.home, "batches")[1]
+    assert "accepted by hand" in out
+    assert "items_known_as_before" not in out
+    status, out, err = recsys(tiny_home.home, "unload", batch)
+    folder = tiny_home.quarantine_path / batch
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        f"events.csv of events is in {folder / 'events'}.",
+        f"Next: `recsys build` or `recsys refresh`. Back: `recsys load {folder}`.",
+    ]
+    assert batch not in recsys(tiny_home.home, "batches")[1]
+    assert recsys(tiny_home.home, "verify")[0] == 0
+
+
 def test_verify_backup_and_restore(recsys: Recsys, tiny_home: Config, tiny_world: Path, tmp_path: Path) -> None:
     recsys(tiny_home.home, "load", str(tiny_world))
     status, out, err = recsys(tiny_home.home, "verify")
@@ -253,6 +291,30 @@ def test_verify_backup_and_restore(recsys: Recsys, tiny_home: Config, tiny_world
     assert "was loaded and is gone" in err
 
 
+def test_forget(recsys: Recsys, tiny_home: Config, tiny_world: Path, tmp_path: Path) -> None:
+    recsys(tiny_home.home, "load", str(tiny_world))
+    status, out, err = recsys(tiny_home.home, "forget", "stranger")
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == f"Error: There is nothing of a user 'stranger' in {tiny_home.home}."
+    recsys(tiny_home.home, "backup", str(tmp_path / "home.tar"))
+    status, out, err = recsys(tiny_home.home, "forget", "u03")
+    assert status == 0
+    assert "rewriting 2 landed files and the warehouse" in err
+    assert "Erased: " in out
+    assert "Backups that may still hold it: 1" in out
+    assert "u03" not in out + err
+    assert "rows of forgotten users were left out." in recsys(tiny_home.home, "load", str(tiny_world))[1]
+    assert recsys(tiny_home.home, "verify")[0] == 0
+    assert recsys(tiny_home.home, "forget")[2] == "Error: No erasure was stopped: name the USER to forget.\n"
+    restored = tmp_path / "restored"
+    status, out, _ = recsys(
+        restored, "restore", str(tmp_path / "home.tar"), "--forgotten", str(tiny_home.forgotten_path)
+    )
+    assert status == 0
+    assert "are erased from it" in out
+    assert recsys(restored, "forget", "u03")[0] == 1
+
+
 def test_the_entry_point_ends_with_a_status_and_without_a_traceback(tmp_path: Path) -> None:
     environment = os.environ | {"RECSYS_HOME": str(tmp_path)}
     command = [sys.executable, "-c", "from recsys_assets.cli import main; main()", "recommend", "u1"]
@@ -273,3 +335,8 @@ def test_help_answers_without_loading_what_commands_need() -> None:
     code = f"import sys, recsys_assets.cli; print(sorted({heavy!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_health_of_a_home_without_anything_says_how_to_begin(recsys, tmp_path: Path) -> None:
+    status, out, _ = recsys(tmp_path / "home", "health")
+    assert (status, out) == (0, "Nothing is made yet: run `recsys load DIR` and `recsys build`.\n")

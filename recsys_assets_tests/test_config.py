@@ -128,10 +128,11 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load_config({"RECSYS_CONFIG": write(tmp_path / "own.yaml", "")}) == load_config({})
 
 
-def test_the_hash_changes_with_any_setting_but_the_home(tmp_path: Path) -> None:
+def test_the_hash_changes_with_any_setting_that_a_build_could_depend_on(tmp_path: Path) -> None:
     default = load_config({}).config_hash
     assert re.fullmatch("[0-9a-f]{16}", default)
     assert load_config({"RECSYS_HOME": str(tmp_path)}).config_hash == default
+    assert load_config({"RECSYS__SERVICE__SESSION_MINUTES": "5"}).config_hash == default
     assert load_config({"RECSYS__SEED": "43"}).config_hash != default
     assert load_config({"RECSYS__CANDIDATES__ALS__ALPHA": "2.0"}).config_hash != default
 

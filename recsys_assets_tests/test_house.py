@@ -66,7 +66,7 @@ def test_pytorch_is_in_no_lock_but_its_own_and_nothing_for_gpus_in_any() -> None
 
 def test_locks_hold_everything_declared() -> None:
     assert declared("sample") <= {canonicalize_name(pin.name) for pin in pins("requirements.lock")}
-    assert declared("sample", "test", "check", "lock") <= {
+    assert declared("sample", "redis", "store", "stream", "test", "check", "lock") <= {
         canonicalize_name(p.name) for p in pins("requirements-dev.lock")
     }
 
@@ -89,7 +89,7 @@ def test_package_imports_what_is_declared_and_nothing_else() -> None:
             imported |= {name.split(".", maxsplit=1)[0] for name in names}
     imported -= {*sys.stdlib_module_names, "recsys_assets"}
     distributions = {canonicalize_name(owners.get(name, [name])[0]) for name in imported}  # an extra may be absent
-    assert distributions == declared("sample", "torch") - PROGRAMS
+    assert distributions == declared("sample", "redis", "store", "stream", "torch") - PROGRAMS
 
 
 @pytest.mark.parametrize("page", PAGES)

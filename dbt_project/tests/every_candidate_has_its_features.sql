@@ -1,10 +1,12 @@
 {{ config(tags=['after_candidates']) }}
--- A candidate without a row would silently vanish from ranking, a second row would count it twice.
+-- A candidate without a row would silently vanish from ranking, a second row would count it twice. A refresh answers
+-- for `live` alone: a build that was killed may have left other cutoffs' candidates without features.
 with candidates as (
     select
         cutoff,
         count(*) as n_rows
     from {{ source('candidates', 'merged') }}
+    where {{ is_made(relation=ref('user_item_features')) }}
     group by cutoff
 ),
 

@@ -1,29 +1,85 @@
 """ALS: matrix factorisation for implicit feedback."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer, score_block
 from recsys_assets.candidates.history import FloatArray, History, IntArray
-from recsys_assets.candidates.kept import KeptScorer
+from recsys_assets.candidates.nothing import Nothing
+from recsys_assets.candidates.saved import SavedSource
+from recsys_assets.candidates.spread import take_rows
+from recsys_assets.candidates.taught import with_als_settings
 from recsys_assets.config import Config
 
 JUDGED_LENGTH = 100
 JUDGING_USERS = 1_000
 
 
+@dataclass(frozen=True)
+class Als(SavedSource):
+    """Dot products of factors, shifted to be above zero.
+
+    A user's factors are those that her liked items ask for, with the items' factors as they are: half a step of ALS.
+    So a user who comes later, or liked something since, has factors like everybody else.
+
+    Attributes:
+        item_ids: whose factors they are, for whoever wants them elsewhere.
+        item_factors: items x factors.
+        regularization: as learnt with, and
+        alpha: likewise.
+    """
+
+    item_ids: NDArray[np.str_]
+    item_factors: FloatArray
+    regularization: float
+    alpha: float
+
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
+        """Users x items."""
+        liked = take_rows(history.liked, users)
+        scores = np.asarray(self._user_factors(liked) @ self.item_factors.T, np.float32)
+        scores -= scores.min(axis=1, keepdims=True) - 1e-6
+        scores[np.diff(liked.indptr) == 0] = 0
+        return scores
+
+    @cached_property
+    def _shared(self) -> FloatArray:
+        factors = self.item_factors
+        return factors.T @ factors + self.regularization * np.eye(factors.shape[1], dtype=np.float32)
+
+    @cached_property
+    def _inverse(self) -> FloatArray:
+        return np.asarray(np.linalg.inv(self._shared.astype(np.float64)), np.float32)
+
+    def _user_factors(self, liked: sparse.csr_matrix) -> FloatArray:
+        """Users x factors: (Y'Y + (alpha - 1) Yu'Yu + regularization I)^-1 alpha sum(Yu), Yu those of her items."""
+        factors, shared = self.item_factors, self._shared
+        wanted = self.alpha * (liked @ factors)
+        if self.alpha == 1:
+            return np.asarray(wanted @ self._inverse, np.float32)
+        found: FloatArray = np.empty_like(wanted)
+        for user in range(len(found)):
+            own = factors[liked.indices[liked.indptr[user] : liked.indptr[user + 1]]]
+            found[user] = np.linalg.solve(shared + (self.alpha - 1) * (own.T @ own), wanted[user])
+        return found
+
+
 def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
-    """ALS (of `implicit`) on liked pairs; scores are dot products, shifted to be above zero.
+    """ALS (of `implicit`) on liked pairs.
 
     Source: Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", 2008.
     """
     settings = config.candidates.als
     liked = history.liked
     if liked.nnz == 0:
-        return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
+        return Nothing()
     with threadpool_limits(1, "blas"):  # implicit's own threads do the work, BLAS threads beneath them get in the way
         model = AlternatingLeastSquares(
             factors=min(settings.factors, *history.shape),
@@ -34,23 +90,7 @@ def fit_als(history: History, catalogue: Catalogue, config: Config) -> Scorer:
             random_state=config.seed,
         )
         model.fit(liked, show_progress=False)
-    has_likes = np.diff(liked.indptr) > 0
-
-    def score(users: IntArray) -> FloatArray:
-        scores = np.asarray(model.user_factors[users] @ model.item_factors.T, np.float32)
-        scores -= scores.min(axis=1, keepdims=True) - 1e-6
-        scores[~has_likes[users]] = 0
-        return scores
-
-    return KeptScorer(
-        score,
-        {
-            "user_ids": history.user_ids,
-            "item_ids": history.item_ids,
-            "user_factors": model.user_factors,
-            "item_factors": model.item_factors,
-        },
-    )
+    return Als(history.item_ids, model.item_factors, settings.regularization, settings.alpha)
 
 
 def choose_als(history: History, catalogue: Catalogue, config: Config, relevant: sparse.csr_matrix) -> Config:
@@ -76,9 +116,5 @@ def choose_als(history: History, catalogue: Catalogue, config: Config, relevant:
         found = np.asarray(relevant[users[listed.row], listed.item]).ravel()
         return float((np.bincount(listed.row, weights=found, minlength=len(users)) / n_relevant).mean())
 
-    others = (own.model_copy(update=vars(alternative)) for alternative in own.alternatives)
-    candidates = [
-        config.model_copy(update={"candidates": config.candidates.model_copy(update={"als": als})})
-        for als in (own, *others)
-    ]
+    candidates = [with_als_settings(config, settings) for settings in (own, *own.alternatives)]
     return max(candidates, key=judge)

@@ -13,19 +13,17 @@ from recsys_assets.candidates.history import History
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Items of one history, in the order of its `item_ids`, and what the warehouse says of users' tastes at its cutoff.
+    """Items of one history, in the order of its `item_ids`.
 
     Attributes:
         features: one row an item: `n_users`, `decayed_events_slow`, `decayed_events_fast`, `is_available`.
         descriptions: one row an item: `title` (empty if unknown), `categories` and `creators` (lists).
-        category_shares: one row a (user, category): positions `user`, `category` and the `share` of her events.
         categories: items x categories, 1 where the item has it.
         covisited: items x items, the score of moving on from the row's item to the column's.
     """
 
     features: pl.DataFrame
     descriptions: pl.DataFrame
-    category_shares: sparse.csr_matrix
     categories: sparse.csr_matrix
     covisited: sparse.csr_matrix
 
@@ -67,16 +65,6 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection, history: History) -> C
     names = described["categories"].explode().drop_nulls().unique().sort()
     by_name = pl.DataFrame({"name": names.cast(pl.String)}).with_row_index("category")
     exploded = described.select("item", name=pl.col("categories")).explode("name").unique().join(by_name, on="name")
-    users = pl.DataFrame({"user_id": pl.Series(history.user_ids)}).with_row_index("user")
-    shares = (
-        connection.sql(
-            f"SELECT user_id, category AS name, share FROM features.user_category_shares WHERE cutoff = '{cutoff}'"
-        )
-        .pl()
-        .join(users, on="user_id")
-        .join(by_name, on="name")
-        .sort("user", "category")
-    )
     pairs = (
         connection.sql(
             f"SELECT item_id, neighbour_item_id, score FROM candidates.covisited_items WHERE cutoff = '{cutoff}'"
@@ -90,7 +78,6 @@ def read_catalogue(connection: duckdb.DuckDBPyConnection, history: History) -> C
     return Catalogue(
         features=features.with_columns(available.alias("is_available")),
         descriptions=described.select("item_id", "title", "categories", "creators"),
-        category_shares=_matrix(shares["share"], shares["user"], shares["category"], (len(users), n_categories)),
         categories=_matrix(
             pl.repeat(1.0, len(exploded), eager=True), exploded["item"], exploded["category"], (n_items, n_categories)
         ),

@@ -1,5 +1,8 @@
 """EASE: the closed-form linear autoencoder over items."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -9,22 +12,74 @@ from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.content import describe_items
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.nothing import Nothing
+from recsys_assets.candidates.saved import SavedSource
+from recsys_assets.candidates.spread import take_rows
 from recsys_assets.config import Config
+
+
+@dataclass(frozen=True)
+class Ease(SavedSource):
+    """What the weights make of a user's items.
+
+    Attributes:
+        weights: items x items, from the row's item to the column's.
+        of_liked: whether liked items count, or every interaction.
+    """
+
+    weights: FloatArray
+    of_liked: bool
+
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
+        """Users x items."""
+        return np.asarray(take_rows(_profiles(history, self.of_liked), users) @ self.weights, np.float32)
+
+
+@dataclass(frozen=True)
+class EaseByRows(SavedSource):
+    """The same without a matrix of items by items, where those learnt from are fewer than the items.
+
+    Attributes:
+        rows: those x items.
+        inverse: of their products, those x those.
+        diagonal: of the inverse of items by items, times the regularization.
+        of_liked: whether liked items count, or every interaction.
+    """
+
+    rows: sparse.csr_matrix
+    inverse: FloatArray
+    diagonal: FloatArray
+    of_liked: bool
+
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
+        """Users x items."""
+        own = take_rows(_profiles(history, self.of_liked), users)
+        explained = np.asarray((own @ self._by_item) @ self.inverse) @ self.rows
+        own_dense = own.toarray()
+        return np.asarray(own_dense - (own_dense - explained) / self.diagonal, np.float32)
+
+    @cached_property
+    def _by_item(self) -> sparse.csr_matrix:
+        return self.rows.T.tocsr()
 
 
 def fit_ease(history: History, catalogue: Catalogue, config: Config) -> Scorer:
     """EASE on every interaction and on what describes the items."""
-    return _fit(history.interactions, catalogue, config)
+    return _fit(history, catalogue, config, of_liked=False)
 
 
 def fit_ease_liked(history: History, catalogue: Catalogue, config: Config) -> Scorer:
     """EASE on liked pairs only, where likes are fewer than interactions (ratings); else it would repeat `ease`."""
     if history.liked.nnz == history.interactions.nnz:
-        return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
-    return _fit(history.liked, catalogue, config)
+        return Nothing()
+    return _fit(history, catalogue, config, of_liked=True)
 
 
-def _fit(interactions: sparse.csr_matrix, catalogue: Catalogue, config: Config) -> Scorer:
+def _profiles(history: History, of_liked: bool) -> sparse.csr_matrix:
+    return history.liked if of_liked else history.interactions
+
+
+def _fit(history: History, catalogue: Catalogue, config: Config, *, of_liked: bool) -> Scorer:
     """Scores x B with B = I - P diag(P)^-1 and P = (X'X + l I)^-1.
 
     Below the users X has a row for every term that describes items, as if each were one more user, who had the items
@@ -35,22 +90,19 @@ def _fit(interactions: sparse.csr_matrix, catalogue: Catalogue, config: Config) 
     Sources: Steck, "Embarrassingly shallow autoencoders for sparse data", 2019; Jeunen, Van Balen & Goethals,
     "Closed-form models for collaborative filtering with side-information", 2020 (CEASE).
     """
-    settings = config.candidates.ease
+    settings, interactions = config.candidates.ease, _profiles(history, of_liked)
     n_items = interactions.shape[1]
     active = interactions[np.flatnonzero(np.diff(interactions.indptr) > 0)]
     rows = sparse.vstack([active, _describing_rows(catalogue, config)], format="csr")
     if interactions.nnz == 0 or min(rows.shape) > settings.max_side:
-        return lambda users: np.zeros((len(users), n_items), np.float32)
+        return Nothing()
     if n_items <= rows.shape[0]:
         gram = (rows.T @ rows).toarray().astype(np.float32)
         inverse = _invert(gram, settings.regularization)
-        weights = inverse / -np.diag(inverse)
+        # by rows: of a matrix by columns every product with a sparse one would make a copy
+        weights = np.ascontiguousarray(inverse / -np.diag(inverse))
         np.fill_diagonal(weights, 0)
-
-        def score(users: IntArray) -> FloatArray:
-            return np.asarray(interactions[users] @ weights, np.float32)
-
-        return score
+        return Ease(weights, of_liked)
 
     inverse = _invert((rows @ rows.T).toarray().astype(np.float32), settings.regularization)
     # diag(P)_i = (1 - x_i' K^-1 x_i) / l; only pairs of rows that share item i count, so it stays sparse
@@ -60,15 +112,7 @@ def _fit(interactions: sparse.csr_matrix, catalogue: Catalogue, config: Config) 
         its_rows = slice(columns.indptr[item], columns.indptr[item + 1])
         places, values = columns.indices[its_rows], columns.data[its_rows]
         projected[item] = values @ inverse[np.ix_(places, places)] @ values
-    diagonal = np.maximum(1 - projected, 1e-6).astype(np.float32)
-
-    def score_by_users(users: IntArray) -> FloatArray:
-        own = interactions[users]
-        explained = np.asarray((own @ rows.T) @ inverse) @ rows
-        own_dense = own.toarray()
-        return np.asarray(own_dense - (own_dense - explained) / diagonal, np.float32)
-
-    return score_by_users
+    return EaseByRows(rows, np.ascontiguousarray(inverse), np.maximum(1 - projected, 1e-6).astype(np.float32), of_liked)
 
 
 def _describing_rows(catalogue: Catalogue, config: Config) -> sparse.csr_matrix:

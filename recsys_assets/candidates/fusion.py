@@ -1,6 +1,6 @@
 """The fusion of all sources: one score a pair from all their scores, with weights learnt from earlier cutoffs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +37,23 @@ class Fusion:
         total, is_scored = np.zeros(_shape(scores), np.float32), np.zeros(_shape(scores), np.bool_)
         for source, values in scores.items():
             is_scored |= values > 0
-            for share, weight in zip(_powers_of_shares(values), self.weights[source], strict=True):
-                if weight:
-                    total += np.float32(weight) * share
+            self._add(total, source, _powers_of_shares(values))
         total[~is_scored] = -np.inf
         return total
+
+    def score_one(self, scores: FloatArray) -> FloatArray:
+        """The same for one user, to the bit, from sources x items in the order of the weights."""
+        total = np.zeros(scores.shape[1], np.float32)
+        powers = _powers_of_shares(scores)
+        for row, source in enumerate(self.weights):
+            self._add(total, source, [power[row] for power in powers])
+        total[~np.any(scores > 0, axis=0)] = -np.inf
+        return total
+
+    def _add(self, total: FloatArray, source: str, powers: Iterable[FloatArray]) -> None:
+        for share, weight in zip(powers, self.weights[source], strict=True):
+            if weight:
+                total += np.float32(weight) * share
 
 
 def weigh_equally(sources: Mapping[str, object]) -> Fusion:

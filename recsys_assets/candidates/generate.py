@@ -13,8 +13,11 @@ from recsys_assets.candidates.history import FloatArray, History, IntArray
 
 CELLS_PER_BLOCK = 2_000_000  # users x items, of float32 for every source: 8 MB each
 
-Scorer = Callable[[IntArray], FloatArray]
-"""Positions of n users -> n x n_items scores; higher is better, and whatever is not above zero is no candidate."""
+Scorer = Callable[[History, IntArray], FloatArray]
+"""A history and positions of n of its users -> n x n_items scores; what is not above zero is no candidate.
+
+The history may be another than the one learnt from, with other users and newer events, but its items are the same.
+"""
 IndexArray = NDArray[np.int64]
 
 
@@ -44,7 +47,7 @@ def user_blocks(history: History, users: IntArray) -> Iterator[IntArray]:
 
 def score_users(history: History, catalogue: Catalogue, scorer: Scorer, users: IntArray) -> FloatArray:
     """Users x items: a source's scores; 0 where an item is no candidate."""
-    scores = scorer(users)
+    scores = scorer(history, users)
     consumed = history.consumed[users].tocoo()
     scores[consumed.row, consumed.col] = 0
     scores[:, catalogue.unavailable] = 0
@@ -75,10 +78,10 @@ def fuse_candidates(
 ) -> pl.DataFrame:
     """Each user's `per_user` best items by the fusion of all sources.
 
-    One row a (user, item): `cutoff`, `user_id`, `item_id`, `fused_score`, `n_sources` (how many list it among their
-    `per_source` best), and for every source its score and rank as `score_<source>` and `rank_<source>`. The score is
-    there for every candidate that the source gives one, listed by it or not (0 where it gives none); the rank is NULL
-    where the source does not list the item.
+    One row a (user, item): `cutoff`, `user_id`, `item_id`, `fused_score`, its `rank` (from 1 a user, ties by item_id),
+    `n_sources` (how many list it among their `per_source` best), and for every source its score and rank as
+    `score_<source>` and `rank_<source>`. The score is there for every candidate that the source gives one, listed by it
+    or not (0 where it gives none); the rank is NULL where the source does not list the item.
     """
     fused = fusion.score({name: source.scores for name, source in scored.items()})
     best = best_places(fused, per_user)
@@ -96,6 +99,7 @@ def fuse_candidates(
         opinions[f"rank_{name}"] = pl.Series(own, dtype=pl.Int32).replace(0, None)
     return _keys(history, users[row], item).with_columns(
         pl.Series("fused_score", fused[row, item], dtype=pl.Float32),
+        pl.Series("rank", column + 1, dtype=pl.Int32),
         pl.Series("n_sources", n_sources, dtype=pl.Int32),
         **opinions,
     )
@@ -116,6 +120,21 @@ def best_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     best = _positions_of_largest(scores, min(n, scores.shape[1]))
     order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
     return np.take_along_axis(best, order, axis=1)
+
+
+def rank_places(scores: NDArray[np.floating], n: int) -> IndexArray:
+    """Rows x columns: the rank of each row's n largest scores above zero, from 1, ties by place; 0 elsewhere."""
+    n = min(n, scores.shape[1])
+    # of the negative: from the other end numpy takes five times longer where most scores are zero
+    last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
+    row, column = np.nonzero((scores >= last) & (scores > 0))
+    order = np.lexsort((column, -scores[row, column], row))
+    row, column = row[order], column[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
+    ranks = np.zeros(scores.shape, np.int64)
+    is_listed = rank <= n
+    ranks[row[is_listed], column[is_listed]] = rank[is_listed]
+    return ranks
 
 
 def _positions_of_largest(scores: NDArray[np.floating], n: int) -> IndexArray:

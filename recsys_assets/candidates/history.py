@@ -1,7 +1,9 @@
 """What was visible at one cutoff, as the arrays that candidate generators learn from."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -9,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+Derived = TypeVar("Derived")
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float32]
 
@@ -21,8 +24,8 @@ class History:
         cutoff: its name.
         user_ids: sorted ids; a user's position in it is her row in every matrix. Likewise `item_ids` and columns.
         pairs: one row a (user, item) pair, sorted by both: positions `user` and `item`, `weight`, `is_liked`,
-            `is_consumed`, `n_events`, `last_recency_rank` (1 = the user's last event), `last_event_age` (events of
-            anybody since then).
+            `is_disliked`, `is_consumed`, `n_events`, `last_recency_rank` (1 = the user's last event), `last_event_age`
+            (events of anybody since then).
         users_to_serve: positions of the users that need lists at this cutoff, ascending.
     """
 
@@ -31,6 +34,7 @@ class History:
     item_ids: NDArray[np.str_]
     pairs: pl.DataFrame
     users_to_serve: IntArray
+    _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -39,10 +43,12 @@ class History:
 
     def matrix(self, values: NDArray[np.float64] | FloatArray) -> sparse.csr_matrix:
         """Users x items, float32, from one value a pair; zeros are dropped."""
-        users, items = self.pairs["user"].to_numpy(), self.pairs["item"].to_numpy()
-        built = sparse.csr_matrix((np.asarray(values, np.float32), (users, items)), shape=self.shape)
-        built.eliminate_zeros()
-        return built
+        data = np.asarray(values, np.float32)
+        kept = data != 0
+        counts = np.bincount(self.pairs["user"].to_numpy()[kept], minlength=self.shape[0])
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        # pairs are sorted by user and item, as the rows of a matrix are
+        return sparse.csr_matrix((data[kept], self.pairs["item"].to_numpy()[kept], indptr), shape=self.shape)
 
     @cached_property
     def interactions(self) -> sparse.csr_matrix:
@@ -61,18 +67,29 @@ class History:
 
     def recent(self, half_life_events: float) -> sparse.csr_matrix:
         """Liked pairs (all pairs of a user who liked nothing), halved every `half_life_events` later events of hers."""
-        decay = np.exp2(-(self.pairs["last_recency_rank"].to_numpy() - 1) / half_life_events)
-        likes_something = np.asarray(self.liked.sum(axis=1)).ravel() > 0
-        liked = self.pairs["is_liked"].to_numpy()
-        counts = np.where(likes_something[self.pairs["user"].to_numpy()], liked, self.pairs["weight"].to_numpy() > 0)
-        return self.matrix(decay * counts)
+
+        def make() -> sparse.csr_matrix:
+            decay = np.exp2(-(self.pairs["last_recency_rank"].to_numpy() - 1) / half_life_events)
+            likes_something = np.diff(self.liked.indptr) > 0
+            liked = self.pairs["is_liked"].to_numpy()
+            weighs = self.pairs["weight"].to_numpy() > 0
+            return self.matrix(decay * np.where(likes_something[self.pairs["user"].to_numpy()], liked, weighs))
+
+        return self.derived(("recent", half_life_events), make)
+
+    def derived(self, key: Hashable, make: Callable[[], Derived]) -> Derived:
+        """What `make` gives, made once a history and key: sources score users in many blocks."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        made: Derived = self._derived[key]
+        return made
 
 
 def read_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> History:
     """The history of one cutoff; lists are wanted for all its users at `live`, elsewhere for users with labels."""
     pairs = connection.sql(
         f"""
-        SELECT user_id, item_id, weight, is_liked, is_consumed, n_events, last_recency_rank, last_event_age
+        SELECT user_id, item_id, weight, is_liked, is_disliked, is_consumed, n_events, last_recency_rank, last_event_age
         FROM intermediate.int_user_items WHERE cutoff = '{cutoff}' ORDER BY user_id, item_id
         """
     ).pl()
@@ -83,9 +100,12 @@ def read_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> History:
     return build_history(cutoff, pairs, serve["user_id"])
 
 
-def build_history(cutoff: str, pairs: pl.DataFrame, users_to_serve: pl.Series) -> History:
-    """Replace the ids of `pairs` (sorted by user_id, item_id) by positions."""
-    user_ids, item_ids = pairs["user_id"].unique().sort(), pairs["item_id"].unique().sort()
+def build_history(
+    cutoff: str, pairs: pl.DataFrame, users_to_serve: pl.Series, item_ids: pl.Series | None = None
+) -> History:
+    """Replace the ids of `pairs` (sorted by user_id, item_id) by positions; `item_ids`: of all items, sorted."""
+    user_ids = pairs["user_id"].unique().sort()
+    item_ids = pairs["item_id"].unique().sort() if item_ids is None else item_ids
     indexed = (
         pairs.with_columns(
             pairs["user_id"].cast(pl.Enum(user_ids)).to_physical().cast(pl.Int32).alias("user"),

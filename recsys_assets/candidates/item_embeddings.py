@@ -1,29 +1,41 @@
 """Item embeddings: items used in the same stretch of a user's history lie close together."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from recsys_assets.candidates.catalogue import Catalogue
-from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.saved import SavedSource
+from recsys_assets.candidates.spread import take_rows, unit_rows
 from recsys_assets.config import Config
 
 HALF_LIFE_EVENTS = 20.0
 
 
-def fit_item_embeddings(history: History, catalogue: Catalogue, config: Config) -> Scorer:
-    """Cosine of the mean vector of the user's recent items with each item's vector, shifted to be above zero."""
-    vectors = embed_items(history, config)
-    recent = history.recent(HALF_LIFE_EVENTS)
+@dataclass(frozen=True)
+class ItemEmbeddings(SavedSource):
+    """Cosine of the mean vector of the user's recent items with each item's vector, shifted to be above zero.
 
-    def score(users: IntArray) -> FloatArray:
-        profiles = normalize(np.asarray(recent[users] @ vectors))
-        scores = np.asarray(profiles @ vectors.T, np.float32)
+    Attributes:
+        vectors: items x dimensions, rows of length 1.
+    """
+
+    vectors: FloatArray
+
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
+        """Users x items."""
+        profiles = unit_rows(np.asarray(take_rows(history.recent(HALF_LIFE_EVENTS), users) @ self.vectors))
+        scores = np.asarray(profiles @ self.vectors.T, np.float32)
         return np.where((np.abs(profiles).sum(axis=1) > 0)[:, None], scores + 1.0, 0).astype(np.float32)
 
-    return score
+
+def fit_item_embeddings(history: History, catalogue: Catalogue, config: Config) -> ItemEmbeddings:
+    """Vectors of items from what lies near what in people's histories."""
+    return ItemEmbeddings(embed_items(history, config))
 
 
 def embed_items(history: History, config: Config) -> FloatArray:

@@ -6,8 +6,9 @@ from scipy import sparse
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
-from recsys_assets.candidates.history import FloatArray, History, IntArray
-from recsys_assets.candidates.kept import KeptScorer
+from recsys_assets.candidates.history import History
+from recsys_assets.candidates.neighbours import Neighbours
+from recsys_assets.candidates.nothing import Nothing
 from recsys_assets.config import Config
 from recsys_assets.settings import Bm25Config
 
@@ -18,24 +19,19 @@ def fit_item_knn(history: History, catalogue: Catalogue, config: Config) -> Scor
     Source: Jannach & Ludewig, "When recurrent neural networks meet the neighborhood", 2017, for the recency weights.
     """
     settings = config.candidates.item_knn
-    return _fit(history, settings, history.recent(settings.half_life_events), config)
+    return _fit(history, settings, settings.half_life_events, config)
 
 
 def fit_item_knn_plain(history: History, catalogue: Catalogue, config: Config) -> Scorer:
     """BM25-weighted item neighbours (implicit's), summed over all items of the user alike."""
-    return _fit(history, config.candidates.item_knn_plain, history.interactions, config)
+    return _fit(history, config.candidates.item_knn_plain, 0, config)
 
 
-def _fit(history: History, settings: Bm25Config, profiles: sparse.csr_matrix, config: Config) -> Scorer:
+def _fit(history: History, settings: Bm25Config, half_life_events: float, config: Config) -> Scorer:
     if history.interactions.nnz == 0:
-        return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
+        return Nothing()
     weighted = bm25_weight(history.interactions.T, K1=settings.k1, B=settings.b).T.tocsr()
     neighbours = all_pairs_knn(weighted, settings.neighbours, num_threads=config.threads, show_progress=False).tocsr()
     neighbours = sparse.csr_matrix(neighbours, dtype=np.float32)
     neighbours.setdiag(0)
-
-    def score(users: IntArray) -> FloatArray:
-        return np.asarray((profiles[users] @ neighbours).toarray(), np.float32)
-
-    parts = {"data": neighbours.data, "indices": neighbours.indices, "indptr": neighbours.indptr}
-    return KeptScorer(score, {"item_ids": history.item_ids, **parts})
+    return Neighbours(neighbours, half_life_events)

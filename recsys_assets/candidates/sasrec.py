@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.nothing import Nothing
 from recsys_assets.config import Config
 from recsys_assets.torch_extra import require_torch
 
@@ -22,15 +23,16 @@ Sequences = list[NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class SasrecScorer:
-    """A trained model, and the users' sequences by their position in the history."""
+    """A trained model."""
 
     model: "SasrecModel"
-    sequences: Sequences
 
-    def __call__(self, users: IntArray) -> FloatArray:
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Dot products, shifted to be above zero; zero for a user without items."""
-        scores = self.model.score([self.sequences[user] for user in users])
-        has_items = np.array([len(self.sequences[user]) > 0 for user in users], np.bool_)
+        of_all: Sequences = history.derived("sequences", lambda: read_sequences(history)[0])
+        sequences = [of_all[user] for user in users]
+        scores = self.model.score(sequences)
+        has_items = np.array([len(own) > 0 for own in sequences], np.bool_)
         scores -= scores.min(axis=1, keepdims=True) - 1e-6
         scores[~has_items] = 0
         return scores
@@ -53,11 +55,11 @@ def fit_sasrec(history: History, catalogue: Catalogue, config: Config) -> Scorer
     sequences, wanted = read_sequences(history)
     taught = [user for user, of in enumerate(wanted) if len(of) > 1 and of[1:].any()]
     if not taught:
-        return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
+        return Nothing()
     model = train_sasrec(
         [sequences[user] for user in taught], [wanted[user] for user in taught], history.item_ids, settings, config.seed
     )
-    return SasrecScorer(model, sequences)
+    return SasrecScorer(model)
 
 
 def read_sequences(history: History) -> tuple[Sequences, list[NDArray[np.bool_]]]:

@@ -1,48 +1,78 @@
 """User-kNN: items of the users whose items are most like the user's."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.generate import Scorer, best_places
 from recsys_assets.candidates.history import FloatArray, History, IntArray
+from recsys_assets.candidates.nothing import Nothing
+from recsys_assets.candidates.saved import SavedSource
+from recsys_assets.candidates.spread import spread
 from recsys_assets.config import Config
 
 CELLS_AT_ONCE = 10_000_000  # of users x users, float32: 40 MB
 
 
-def fit_user_knn(history: History, catalogue: Catalogue, config: Config) -> Scorer:
+@dataclass(frozen=True)
+class UserKnn(SavedSource):
     """The sum of the cosines of the `neighbours` nearest users over their items.
+
+    Attributes:
+        known: the history whose users are the neighbours.
+        neighbours: how many.
+    """
+
+    known: History
+    neighbours: int
+
+    def __call__(self, history: History, users: IntArray) -> FloatArray:
+        """Users x items."""
+        scores = np.empty((len(users), history.shape[1]), np.float32)
+        others = self.known.derived("directions_by_item", lambda: sparse.csr_matrix(_directions(self.known).T))
+        step = max(1, CELLS_AT_ONCE // max(1, self.known.shape[0]))
+        for start in range(0, len(users), step):
+            some = users[start : start + step]
+            cosines = spread(_directions(history), some, others)
+            nearest = self._keep_nearest(cosines, history.user_ids[some])
+            scores[start : start + step] = spread(
+                nearest, np.arange(len(some), dtype=np.int32), self.known.interactions
+            )
+        return scores
+
+    def _keep_nearest(self, cosines: FloatArray, user_ids: np.ndarray) -> sparse.csr_matrix:
+        """Each row's largest values, without the user's own; ties go to the user_id that comes first."""
+        known = self.known.user_ids
+        own = np.minimum(np.searchsorted(known, user_ids), len(known) - 1)
+        is_known = known[own] == user_ids
+        cosines[np.flatnonzero(is_known), own[is_known]] = 0
+        best = best_places(cosines, self.neighbours)
+        values = np.take_along_axis(cosines, best, axis=1)
+        ends = np.arange(0, best.size + 1, best.shape[1])
+        return sparse.csr_matrix((values.ravel(), best.ravel(), ends), shape=cosines.shape)
+
+
+def fit_user_knn(history: History, catalogue: Catalogue, config: Config) -> Scorer:
+    """Neighbours among all users with the same history.
 
     The work grows with the square of the number of users: above `max_users` the source stays empty. Source: Herlocker
     et al., "An algorithmic framework for performing collaborative filtering", 1999, for implicit feedback.
     """
-    interactions = history.interactions
-    if interactions.nnz == 0 or history.shape[0] > config.candidates.user_knn.max_users:
-        return lambda users: np.zeros((len(users), history.shape[1]), np.float32)
-    vectors = normalize(interactions).astype(np.float32)
-    others = sparse.csr_matrix(vectors.T)
-    step = max(1, CELLS_AT_ONCE // history.shape[0])
-
-    def score(users: IntArray) -> FloatArray:
-        scores = np.empty((len(users), history.shape[1]), np.float32)
-        for start in range(0, len(users), step):
-            some = users[start : start + step]
-            nearest = _keep_nearest(vectors[some] @ others, some, config.candidates.user_knn.neighbours)
-            scores[start : start + step] = (nearest @ interactions).toarray()
-        return scores
-
-    return score
+    settings = config.candidates.user_knn
+    if history.interactions.nnz == 0 or history.shape[0] > settings.max_users:
+        return Nothing()
+    return UserKnn(history, settings.neighbours)
 
 
-def _keep_nearest(cosines: sparse.csr_matrix, users: IntArray, n: int) -> sparse.csr_matrix:
-    """Each row's n largest values, without the user's own; ties go to the user_id that comes first."""
-    dense = np.asarray(cosines.toarray(), np.float32)
-    dense[np.arange(len(users)), users] = 0
-    best = best_places(dense, n)
-    rows = np.repeat(np.arange(len(users)), best.shape[1])
-    values = np.take_along_axis(dense, best, axis=1).ravel()
-    kept = sparse.csr_matrix((values, (rows, best.ravel())), shape=dense.shape)
-    kept.eliminate_zeros()
-    return kept
+def _directions(history: History) -> sparse.csr_matrix:
+    """Users x items, rows of length 1."""
+
+    def make() -> sparse.csr_matrix:
+        directions = history.interactions.copy()
+        counts = np.diff(directions.indptr)  # every value is 1
+        directions.data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+        return directions
+
+    return history.derived("directions", make)

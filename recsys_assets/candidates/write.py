@@ -9,7 +9,7 @@ from scipy import sparse
 
 from recsys_assets.candidates.als import choose_als
 from recsys_assets.candidates.catalogue import Catalogue, read_catalogue
-from recsys_assets.candidates.fusion import POWERS, Fusion, Lesson, average, draw_lesson
+from recsys_assets.candidates.fusion import Fusion, Lesson, average, draw_lesson
 from recsys_assets.candidates.generate import Scorer, fuse_candidates, list_candidates, score_block, user_blocks
 from recsys_assets.candidates.history import (
     History,
@@ -20,21 +20,36 @@ from recsys_assets.candidates.history import (
     read_roles,
 )
 from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.taught import (
+    forget_weights,
+    keep_als_settings,
+    keep_weights,
+    read_live_weights,
+    take_als_settings,
+)
 from recsys_assets.candidates.weighing import weigh_sources
 from recsys_assets.config import Config
 from recsys_assets.fitted import Savable, replace_fitted
-from recsys_assets.schema import LIVE_CUTOFF
+from recsys_assets.schema import LIVE_CUTOFF, REPORTED_CANDIDATES
 from recsys_assets.warehouse import count_rows, transaction
 
 SHORTEST_LIST = 30
 ROWS_PER_INSERT = 1_000_000
 MERGED = "merged"
-WEIGHTS = "candidates.fusion_weights"
+REACHED = "reached"
 REPORTED_CUTOFF = "test"
+
+Weighed = Sequence[tuple[Fusion | None, IntArray]]
+"""Fusions, each with the users whose candidates it decides; None where sources are listed and not fused."""
 
 
 def write_candidates(
-    connection: duckdb.DuckDBPyConnection, config: Config, tables: Sequence[str], say: Callable[[str], None]
+    connection: duckdb.DuckDBPyConnection,
+    config: Config,
+    tables: Sequence[str],
+    say: Callable[[str], None],
+    *,
+    live_only: bool = False,
 ) -> None:
     """Replace `tables`: sources' names (one row per cutoff, user and item that the source lists), and MERGED.
 
@@ -42,9 +57,20 @@ def write_candidates(
     stays empty; the fusion needs all that it names, whichever tables are replaced. What the live cutoff taught a source
     that can be saved is kept in `fitted/`. A history is read once and learnt from by all sources; each cutoff is learnt
     anew, so that no source sees labels. How the fusion weighs the sources is learnt from the labels of the cutoffs
-    before (at the first one with labels, of other users: `weigh_sources`), and kept in `candidates.fusion_weights`:
-    `cutoff`, `source`, `power`, `weight`, the mean where halves of the users have weights of their own. The labels of
-    the first training cutoff decide which settings ALS takes.
+    before (at the first one with labels, of other users: `weigh_sources`); the labels of the first training cutoff
+    decide which settings ALS takes; both are kept as `recsys_assets.candidates.taught` says. What the fusion would list
+    beyond `per_user` is kept for the candidate report alone, at its cutoff: `candidates.reached` has `cutoff`,
+    `user_id`, `item_id`, `rank` up to REPORTED_CANDIDATES.
+
+    Args:
+        connection: of the warehouse.
+        config: the configuration.
+        tables: which to replace.
+        say: takes a line of progress.
+        live_only: replace the rows of `live` alone, with what the labels taught the last build.
+
+    Raises:
+        RecsysError: `live_only`, and the last build had other sources.
     """
     length = choose_list_length(connection, config)
     named = [source for source in SOURCES if source in config.candidates.sources]
@@ -53,22 +79,35 @@ def write_candidates(
     lessons: list[Lesson] = []
     first_training_cutoff = next(iter(read_roles(connection).get("training", [])), None)
     with transaction(connection):
-        for table in tables:
-            _create(connection, table, named)
-        for cutoff in read_cutoffs(connection):
+        if live_only:
+            live_fusion = read_live_weights(connection, named)
+            config = take_als_settings(connection, config)
+            for table in tables:
+                connection.execute(f"DELETE FROM candidates.{table} WHERE cutoff = '{LIVE_CUTOFF}'")
+        else:
+            for table in tables:
+                _create(connection, table, named)
+        for cutoff in [LIVE_CUTOFF] if live_only else read_cutoffs(connection):
             history = read_history(connection, cutoff)
             catalogue = read_catalogue(connection, history)
             relevant = read_relevant(connection, history)
             if cutoff == first_training_cutoff and "als" in sources:
                 config = choose_als(history, catalogue, config, relevant)
                 als = config.candidates.als
+                keep_als_settings(connection, als)
                 say(f"als: {als.factors} factors, regularization {als.regularization:g}, alpha {als.alpha:g}")
             scorers: dict[str, Scorer] = {}
             for source in sources:
                 scorers[source] = SOURCES[source](history, catalogue, config)
                 say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
-            batch = _Batch(connection, tables)
-            lessons += _write_cutoff(config, batch, history, catalogue, scorers, lessons, relevant, length)
+            weighed: Weighed = [(None, history.users_to_serve)]
+            if MERGED in tables and live_only:
+                weighed = [(live_fusion, history.users_to_serve)]
+            elif MERGED in tables:
+                weighed = [*weigh_sources(config.seed, history, catalogue, scorers, lessons, relevant)]
+                keep_weights(connection, cutoff, average([fusion for fusion, _ in weighed if fusion]))
+            batch = _Batch(connection, [*tables, REACHED] if MERGED in tables else tables)
+            lessons += _write_cutoff(config, batch, history, catalogue, scorers, weighed, relevant, length)
             say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
             if cutoff == LIVE_CUTOFF:
                 learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
@@ -82,30 +121,31 @@ def _write_cutoff(
     history: History,
     catalogue: Catalogue,
     scorers: Mapping[str, Scorer],
-    earlier: Sequence[Lesson],
+    weighed: Weighed,
     relevant: sparse.csr_matrix,
     length: int,
 ) -> list[Lesson]:
-    """List and fuse with the weights that earlier cutoffs taught; returns what this one's labels teach later ones."""
+    """List and fuse the users of each fusion; returns what this cutoff's labels teach later ones."""
     per_user = config.candidates.per_user
-    is_merged = MERGED in batch.waiting
+    is_reported = history.cutoff == REPORTED_CUTOFF
     # the candidate report compares a source's list with the fused one at the same lengths
-    listed = max(length, per_user) if history.cutoff == REPORTED_CUTOFF else length
-    everybody = history.users_to_serve
-    weighed: list[tuple[Fusion | None, IntArray]] = [(None, everybody)]
-    if is_merged:
-        weighed = [*weigh_sources(config.seed, history, catalogue, scorers, earlier, relevant)]
+    listed, fused_length = length, per_user
+    if is_reported:
+        listed, fused_length = max(length, REPORTED_CANDIDATES), max(per_user, REPORTED_CANDIDATES)
 
     def make(fusion: Fusion | None, users: IntArray) -> tuple[dict[str, pl.DataFrame], Lesson | None]:
         scored = {name: score_block(history, catalogue, scorer, users, listed) for name, scorer in scorers.items()}
         lists = {name: list_candidates(history, users, opinion) for name, opinion in scored.items()}
         if fusion is None:
             return lists, None
-        lists[MERGED] = fuse_candidates(history, users, scored, fusion, per_source=length, per_user=per_user)
+        fused = fuse_candidates(history, users, scored, fusion, per_source=length, per_user=fused_length)
+        lists[MERGED] = fused.filter(pl.col("rank") <= per_user).drop("rank")
+        if is_reported:
+            lists[REACHED] = fused.select("cutoff", "user_id", "item_id", "rank")
         if relevant.nnz == 0:
             return lists, None
         scores = {name: opinion.scores for name, opinion in scored.items()}
-        return lists, draw_lesson(config.seed, scores, users, relevant, len(everybody))
+        return lists, draw_lesson(config.seed, scores, users, relevant, len(history.users_to_serve))
 
     blocks = [(fusion, block) for fusion, users in weighed for block in user_blocks(history, users)]
     lessons = []
@@ -116,8 +156,6 @@ def _write_cutoff(
                     batch.add(table, rows)
                 lessons += [lesson] if lesson else []
     batch.insert()
-    if is_merged:
-        _write_weights(batch.connection, history.cutoff, average([fusion for fusion, _ in weighed if fusion]))
     return lessons
 
 
@@ -152,21 +190,14 @@ def _create(connection: duckdb.DuckDBPyConnection, table: str, sources: Sequence
     if table == MERGED:
         opinions = (f"score_{source} FLOAT, rank_{source} INTEGER" for source in sources)
         columns = ", ".join(("fused_score FLOAT, n_sources INTEGER", *opinions))
+        forget_weights(connection)
         connection.execute(
-            f"CREATE OR REPLACE TABLE {WEIGHTS} (cutoff VARCHAR, source VARCHAR, power DOUBLE, weight DOUBLE)"
+            f"CREATE OR REPLACE TABLE candidates.{REACHED} "
+            "(cutoff VARCHAR, user_id VARCHAR, item_id VARCHAR, rank INTEGER)"
         )
     connection.execute(
         f"CREATE OR REPLACE TABLE candidates.{table} (cutoff VARCHAR, user_id VARCHAR, item_id VARCHAR, {columns})"
     )
-
-
-def _write_weights(connection: duckdb.DuckDBPyConnection, cutoff: str, fusion: Fusion) -> None:
-    rows = [
-        (cutoff, source, power, weight)
-        for source, weights in fusion.weights.items()
-        for power, weight in zip(POWERS, weights, strict=True)
-    ]
-    connection.executemany(f"INSERT INTO {WEIGHTS} VALUES (?, ?, ?, ?)", rows)
 
 
 def choose_list_length(connection: duckdb.DuckDBPyConnection, config: Config) -> int:

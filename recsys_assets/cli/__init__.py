@@ -6,8 +6,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from recsys_assets import __version__
-from recsys_assets.cli import experimenting, keeping, making, reading
-from recsys_assets.errors import RecsysError
+from recsys_assets.cli import experimenting, keeping, making, reading, serving, streaming
+from recsys_assets.cli.command_log import log_command
+from recsys_assets.errors import RecsysError, explain_full_disk
 
 app = typer.Typer(
     name="recsys",
@@ -18,23 +19,35 @@ app = typer.Typer(
 for command in (  # in the order of the help
     making.load,
     making.sample,
+    making.simulate,
+    making.batches,
+    making.accept,
+    making.unload,
     making.build,
     making.refresh,
     experimenting.tune,
     experimenting.ablate,
     experimenting.tradeoff,
+    experimenting.backtest,
     reading.recommend,
     reading.similar,
     reading.report,
     reading.trace,
+    reading.health,
+    serving.serve,
+    streaming.stream,
     keeping.rollback,
     keeping.builds,
+    keeping.push,
+    keeping.pull,
     keeping.verify,
     keeping.backup,
     keeping.restore,
+    keeping.forget,
 ):
-    app.command()(command)
-app.command(hidden=True)(reading.tour)
+    app.command()(log_command(command))
+app.add_typer(serving.keys, name="keys")
+app.command(hidden=True)(log_command(reading.tour))
 
 
 def main() -> NoReturn:
@@ -47,6 +60,10 @@ def main() -> NoReturn:
         _fail(error.format_message(), error.exit_code)
     except typer.Abort:
         _fail("Stopped.", 130)
+    except Exception as error:
+        if (full_disk := explain_full_disk(str(error))) is None:
+            raise
+        _fail(full_disk, 1)
     sys.exit(status)
 
 

@@ -1,7 +1,9 @@
-"""Training otherwise, judged on validation."""
+"""Training otherwise, judged on validation; and what would have been published before, judged by what followed."""
 
 import os
 import re
+import time
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -80,6 +82,52 @@ def tradeoff() -> None:
     measured = measure_tradeoff(config)
     path = write_tradeoff(config, measured)
     open_console().print(*experiments.show_tradeoff(measured, path), sep="\n", soft_wrap=True)
+
+
+def backtest(
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="The first origin, such as 2024-01-31.")],
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="No origin lies later.")],
+    every: Annotated[str, typer.Option(metavar="SPAN", help="From one origin to the next: 7d, 2w.")] = "7d",
+    horizon: Annotated[str, typer.Option(metavar="SPAN", help="How long what follows an origin counts.")] = "7d",
+) -> None:
+    """Play the past again: what would have been published on each day, and how good it was; run again, it goes on.
+
+    Each origin costs a whole build, on the events before its midnight (UTC) and in a home of its own; the home and its
+    warehouse stay free for builds meanwhile.
+    """
+    from recsys_assets.backtesting.origins import choose_origins, parse_date, parse_days
+    from recsys_assets.backtesting.plan import is_judged, make_plan
+    from recsys_assets.backtesting.record import read_record
+    from recsys_assets.backtesting.report import describe_origin, read_backtest, write_report
+    from recsys_assets.serving import experiments
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.warehouse import open_warehouse
+
+    config = load_config()
+    every_days, horizon_days = parse_days(every, "--every"), parse_days(horizon, "--horizon")
+    first_day, last_day = parse_date(first, "--from"), parse_date(last, "--to")
+    with open_warehouse(config, read_only=True) as connection:
+        record = read_record(connection)
+    origins = choose_origins(first_day, last_day, every_days, horizon_days, record)
+    if origins.left_out:
+        say(origins.left_out)
+    missing = [day for day in origins.judged if not is_judged(config, make_plan(config, record, day, horizon_days))]
+    say(f"{len(origins.judged)} origins, {len(origins.judged) - len(missing)} of them done already")
+    if missing:
+        from recsys_assets.defs.runner import open_backtest
+
+        with open_backtest(config) as run_origin:
+            began = time.monotonic()
+            for number, day in enumerate(missing, 1):
+                started = time.monotonic()
+                run_origin(day, horizon_days)
+                now = time.monotonic()
+                left = timedelta(seconds=round((now - began) / number * (len(missing) - number)))
+                found = describe_origin(config, make_plan(config, record, day, horizon_days))
+                say(f"{number} of {len(missing)}: {day}: {found} ({now - started:.0f} s; about {left} left)")
+    measured = read_backtest(config, [make_plan(config, record, day, horizon_days) for day in origins.judged])
+    path = write_report(config, measured)
+    open_console().print(*experiments.show_backtest(measured, path), sep="\n", soft_wrap=True)
 
 
 def _parse_duration(text: str) -> float:

@@ -58,6 +58,17 @@ def trace(
     open_console().print(*terminal.show_trace(trace_recommendation(load_config(), user, item)), sep="\n")
 
 
+def health() -> None:
+    """Print what is stale, since when, what it waits for, and what will bring it up to date."""
+    from recsys_assets.cli.progress import say
+    from recsys_assets.defs.health import look_at_home
+    from recsys_assets.serving.console import open_console
+    from recsys_assets.serving.terminal import show_health
+
+    say("reading the asset graph")
+    open_console().print(*show_health(look_at_home(load_config())), sep="\n")
+
+
 def tour() -> None:
     """Show a few users' histories beside their lists, the report, and where to look next."""
     from rich.columns import Columns

@@ -7,7 +7,7 @@ import dagster as dg
 from recsys_assets.candidates.registry import SOURCES
 from recsys_assets.candidates.write import MERGED, write_candidates
 from recsys_assets.defs.metadata import describe_table
-from recsys_assets.defs.resources import OWNERS, POOL, Settings
+from recsys_assets.defs.resources import OWNERS, POOL, Cutoffs, Settings
 
 INPUTS = [
     dg.AssetKey(["intermediate", "int_user_items"]),
@@ -16,7 +16,7 @@ INPUTS = [
     dg.AssetKey(["features", "item_features"]),
 ]
 OWN_INPUTS = {
-    "popular_in_category": [dg.AssetKey(["features", "user_category_shares"])],
+    "popular_in_category": [dg.AssetKey(["staging", "stg_raw__items"])],
     "covisited": [dg.AssetKey(["candidates", "covisited_items"])],
     "content": [dg.AssetKey(["staging", "stg_raw__items"])],
 }
@@ -60,13 +60,15 @@ KINDS = {
     can_subset=True,
     pool=POOL,
 )
-def candidate_sources(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.MaterializeResult]:
+def candidate_sources(
+    context: dg.AssetExecutionContext, settings: Settings, config: Cutoffs
+) -> Iterator[dg.MaterializeResult]:
     """Learn every selected source anew at every cutoff, and fuse; one step for all, since they share what they read."""
-    with settings.warehouse("candidates") as (config, connection):
+    with settings.warehouse("candidates") as (recsys_config, connection):
         chosen = [
             table for table in (*SOURCES, MERGED) if dg.AssetKey(["candidates", table]) in context.selected_asset_keys
         ]
-        write_candidates(connection, config, chosen, context.log.info)
+        write_candidates(connection, recsys_config, chosen, context.log.info, live_only=config.live_only)
         for table in chosen:
             metadata = describe_table(connection, f"candidates.{table}")
             yield dg.MaterializeResult(asset_key=["candidates", table], metadata=metadata)

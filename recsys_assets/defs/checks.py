@@ -25,18 +25,6 @@ def accepted_and_rejected_is_read(settings: Settings) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not rows, metadata={"files_that_do_not_add_up": str(rows[:20])})
 
 
-@dg.asset_check(asset=dg.AssetKey(["raw", "rejected_rows"]), description="At most 5 % of all rows were rejected.")
-def rejected_share_below_limit(settings: Settings) -> dg.AssetCheckResult:
-    """A warning that an export changed its shape."""
-    with settings.warehouse() as (_, connection):
-        ((share,),) = connection.execute(
-            "SELECT coalesce(sum(rows_rejected) / sum(rows_read), 0)::DOUBLE FROM raw.files"
-        ).fetchall()
-    return dg.AssetCheckResult(
-        passed=share <= 0.05, severity=dg.AssetCheckSeverity.WARN, metadata={"rejected_share": share}
-    )
-
-
 @dg.asset_check(
     asset=dg.AssetKey(["evaluation", "candidate_report"]),
     description="The merged candidates hold more of what users went on to choose than any single source does.",
@@ -100,7 +88,6 @@ def no_future_features(settings: Settings) -> Iterator[dg.AssetCheckResult]:
 
 asset_checks = [
     accepted_and_rejected_is_read,
-    rejected_share_below_limit,
     candidate_recall_above_best_source,
     gate_passed,
     no_future_features,

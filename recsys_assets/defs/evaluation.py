@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from recsys_assets.candidates.write import REACHED
 from recsys_assets.defs.metadata import describe_table, plot
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.evaluation.candidate_report import build_candidate_report
@@ -173,8 +174,8 @@ def candidate_report(settings: Settings) -> dg.MaterializeResult:
     """What the ranker can find at all."""
     with settings.warehouse("evaluation") as (config, connection):
         sources = ((name, read_source_lists(connection, name, "test")) for name in config.candidates.sources)
-        merged = read_source_lists(connection, "merged", "test")
-        report = build_candidate_report(sources, merged, read_labels(connection, "test"))
+        union = read_source_lists(connection, REACHED, "test")
+        report = build_candidate_report(sources, union, read_labels(connection, "test"))
         replace_table(connection, "evaluation.candidate_report", report)
         metadata = describe_table(connection, "evaluation.candidate_report")
         if len(report):

@@ -10,7 +10,14 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster._core.events import DagsterEventType
 
-DBT_CHATTER = ("A dbt subsetted", "Copying", "Running dbt command", "Finished dbt command", "Your dbt project")
+CHATTER = (
+    "A dbt subsetted",
+    "Copying",
+    "Running dbt command",
+    "Finished dbt command",
+    "Your dbt project",
+    "Dependencies for step",  # one for every step that does not run after one that failed
+)
 LONGEST_SILENCE = 8.0  # seconds
 
 
@@ -63,7 +70,7 @@ class ProgressHandler(logging.Handler):
         if event is None:
             if step and record.levelno >= logging.INFO:
                 message = str(meta.get("orig_message", record.getMessage())).strip().splitlines()[0]
-                if not message.startswith(DBT_CHATTER):
+                if not message.startswith(CHATTER):
                     terminal.say(f"    {message}")
             return
         if event.event_type is DagsterEventType.STEP_START:

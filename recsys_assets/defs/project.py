@@ -57,11 +57,12 @@ def dbt_variables(config: Config) -> str:
     return json.dumps(config.model_dump(mode="json", include=DBT_SECTIONS))
 
 
-def export_dbt_environment(config: Config) -> None:
-    """Set the variables that `profiles.yml` reads; dbt runs as a child process and inherits them."""
+def export_dbt_environment(config: Config, *, live_only: bool = False) -> None:
+    """Set the variables that `profiles.yml` and the macro `is_refresh` read; dbt, a child process, inherits them."""
     os.environ["RECSYS_HOME"] = str(config.home)
     os.environ["RECSYS_DUCKDB_MEMORY_LIMIT"] = config.warehouse.memory_limit
     os.environ["RECSYS_DUCKDB_THREADS"] = str(config.threads)
+    os.environ["RECSYS_CUTOFFS"] = "live" if live_only else "all"
 
 
 def _project_files() -> list[Path]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from recsys_assets.config import Config
 from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.errors import RecsysError
@@ -11,6 +12,7 @@ from recsys_assets.publishing.bundle import publish_bundle
 from recsys_assets.publishing.gate import judge, read_method
 from recsys_assets.publishing.manifest import describe_build
 from recsys_assets.publishing.retention import apply_retention
+from recsys_assets.publishing.store import push_bundles
 from recsys_assets.publishing.tables import WAREHOUSE_TABLES
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.ranking.reasons import write_recommendations
@@ -23,6 +25,8 @@ FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_w
 SIMILAR, TRENDING, LISTS = (
     dg.AssetKey(["publishing", name]) for name in ("similar_items", "trending_items", "recommendations")
 )
+# not in the bundle, but their checks can keep it from being published
+GATED = [dg.AssetKey(["evaluation", name]) for name in ("feature_drift", "list_churn")]
 ITEMS = dg.AssetKey(["staging", "stg_raw__items"])
 
 
@@ -91,7 +95,7 @@ def recommendations(context: dg.AssetExecutionContext, settings: Settings) -> dg
 
 @dg.asset(
     key=["publishing", "bundle"],
-    deps=[dg.AssetKey(table.split(".")) for table in WAREHOUSE_TABLES.values()],
+    deps=[*(dg.AssetKey(table.split(".")) for table in WAREHOUSE_TABLES.values()), *GATED],
     group_name="publishing",
     owners=OWNERS,
     kinds={"duckdb"},
@@ -118,14 +122,25 @@ def bundle(context: dg.AssetExecutionContext, settings: Settings) -> dg.Material
         folder = publish_bundle(config, connection, build)
         removed = apply_retention(config)
         context.log.info(f"published {build.build_id}")
+        in_store = {} if config.store.url is None else {"in_store": _push(context, config)}
         return dg.MaterializeResult(
             metadata={
+                **in_store,
                 "build_id": build.build_id,
                 "path": dg.MetadataValue.path(str(folder)),
                 "gate_decision": verdict.decision,
                 "removed_bundles": len(removed),
             }
         )
+
+
+def _push(context: dg.AssetExecutionContext, config: Config) -> str:
+    """A store that does not answer fails no run: here the bundle is in use, and the next push sends what is missing."""
+    try:
+        return f"{push_bundles(config).n_files} files sent"
+    except RecsysError as error:
+        context.log.error(f"The bundle is not in the store: {error}")
+        return str(error)
 
 
 publishing_assets = [similar_items, trending_items, recommendations, bundle]

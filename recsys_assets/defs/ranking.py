@@ -1,6 +1,7 @@
 """ranking.*: training frame, ranker, live scores."""
 
 import json
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -11,7 +12,8 @@ from recsys_assets.ranking.model_store import read_current_ranker, store_ranker
 from recsys_assets.ranking.rankers import train_rankers
 from recsys_assets.ranking.scoring import score_live_candidates
 from recsys_assets.ranking.training_frame import build_training_frame, write_training_frame
-from recsys_assets.warehouse import replace_table
+from recsys_assets.ranking.training_record import Training, record_training
+from recsys_assets.warehouse import count_rows, replace_table
 
 FEATURES = [
     dg.AssetKey(["candidates", "merged"]),
@@ -57,6 +59,8 @@ def ranker_lists(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ma
         trained = train_rankers(connection, config, read_roles(connection), context.log.info)
         replace_table(connection, "ranking.ranker_lists", trained.lists)
         version = store_ranker(config, trained)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        record_training(config, Training(version, now, n_events=count_rows(connection, "raw.events")))
         context.log.info(trained.note)
         plan = trained.plan
         return dg.MaterializeResult(

@@ -7,8 +7,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from recsys_assets.config import Config
+from recsys_assets.defs.metadata import describe_table
 from recsys_assets.defs.project import dbt_variables, export_dbt_environment, recsys_project
-from recsys_assets.defs.resources import OWNERS, POOL, Settings
+from recsys_assets.defs.resources import OWNERS, POOL, Cutoffs, Settings
+from recsys_assets.ranking.model_store import read_current_ranker
+from recsys_assets.warehouse import demand_sound, open_warehouse
 
 AFTER_CANDIDATES = "tag:after_candidates"
 
@@ -36,9 +39,11 @@ TRANSLATOR = LayerTranslator(settings=DagsterDbtTranslatorSettings(enable_source
     name="warehouse",
     pool=POOL,
 )
-def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings) -> Iterator[Any]:
+def warehouse(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings, config: Cutoffs
+) -> Iterator[Any]:
     """Models and their tests, up to the features and item statistics of every cutoff."""
-    yield from _build(context, dbt, settings.config())
+    yield from _build(context, dbt, settings.config(), config)
 
 
 @dbt_assets(
@@ -49,19 +54,34 @@ def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: 
     name="pair_features",
     pool=POOL,
 )
-def pair_features(context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings) -> Iterator[Any]:
+def pair_features(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings, config: Cutoffs
+) -> Iterator[Any]:
     """Features of user and item together, for the merged candidates."""
-    yield from _build(context, dbt, settings.config())
+    yield from _build(context, dbt, settings.config(), config)
 
 
-def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config) -> Iterator[Any]:
-    export_dbt_environment(config)
+def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config, cutoffs: Cutoffs) -> Iterator[Any]:
+    if cutoffs.live_only:
+        read_current_ranker(config)  # a refresh needs one; without, say so before an hour of work and not after it
+    export_dbt_environment(config, live_only=cutoffs.live_only)
     command = ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_variables(config)]
     # one folder a step, written anew: by default every run would leave 7 MB in the checkout, for good
     artifacts = config.dbt_path / context.op_handle.name
-    yield from (
-        dbt.cli(command, context=context, target_path=artifacts).stream().fetch_row_counts().fetch_column_metadata()
-    )
+    invocation = dbt.cli(command, context=context, target_path=artifacts, raise_on_error=False)
+    events = list(invocation.stream())  # to the end, since dbt holds the warehouse as long
+    # dagster-dbt's own row counts and column metadata load dbt a second time: of a refresh of the films 40 % of all CPU
+    with open_warehouse(config) as connection:
+        for event in events:
+            model = invocation.manifest["nodes"].get(event.metadata["unique_id"].value)
+            if isinstance(event, dg.Output) and model:
+                found = describe_table(connection, f"{model['schema']}.{model['alias']}")
+                yield event.with_metadata({**event.metadata, **found})
+            else:
+                yield event
+    if error := invocation.get_error():
+        demand_sound(config, set_aside=True)
+        raise error
 
 
 warehouse_assets = [warehouse, pair_features]

@@ -1,12 +1,14 @@
 """`candidate_report`: which share of the relevant items each candidate source, and their union, finds."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import polars as pl
 
 from recsys_assets.evaluation.metrics import relevant_items
+from recsys_assets.schema import REPORTED_CANDIDATES
 
-CUTS = (10, 20, 50, 100, 200, 300)
+CUTS = (10, 20, 50, 100, 200, REPORTED_CANDIDATES)
 UNION = "union"
 CANDIDATE_REPORT_SCHEMA = {
     "source": pl.String,
@@ -19,7 +21,7 @@ CANDIDATE_REPORT_SCHEMA = {
 
 def build_candidate_report(
     source_lists: Iterable[tuple[str, pl.DataFrame]],
-    merged: pl.DataFrame,
+    union: pl.DataFrame,
     labels: pl.DataFrame,
     ns: Sequence[int] = CUTS,
 ) -> pl.DataFrame:
@@ -34,8 +36,7 @@ def build_candidate_report(
     Args:
         source_lists: pairs of a source's name and its lists (`user_id`, `item_id`, `rank`, which is unique per user).
             A generator that reads one source after the other keeps just one of them in memory.
-        merged: `user_id`, `item_id`, `fused_score`: the merged list, ordered by fused_score and then item_id;
-            reported as the source `union`.
+        union: the lists of all sources' fusion, in the same form; reported as the source `union`.
         labels: `user_id`, `item_id`, perhaps `relevance_label`.
         ns: how many candidates of each list count.
 
@@ -49,17 +50,9 @@ def build_candidate_report(
         return pl.DataFrame(schema=CANDIDATE_REPORT_SCHEMA)
     hits: dict[str, pl.DataFrame] = {}
     sizes: dict[str, list[float]] = {}
-    for source, lists in source_lists:
+    for source, lists in chain(source_lists, [(UNION, union)]):
         hits[source] = relevant.join(lists.select("user_id", "item_id", "rank"), on=["user_id", "item_id"])
         sizes[source] = _mean_sizes(lists, users, ns)
-    fused = (
-        merged.select("user_id", "item_id", "fused_score")
-        .join(users, on="user_id", how="semi")
-        .sort("user_id", "fused_score", "item_id", descending=[False, True, False])
-        .with_columns(pl.int_range(1, pl.len() + 1).over("user_id").alias("rank"))
-    )
-    hits[UNION] = relevant.join(fused.drop("fused_score"), on=["user_id", "item_id"])
-    sizes[UNION] = _mean_sizes(fused, users, ns)
     unique = [_unique_shares({source: hits[source] for source in hits if source != UNION}, n) for n in ns]
     rows = [
         (source, n, _mean_recall(hits[source], users, n), unique[index].get(source), sizes[source][index])

@@ -42,11 +42,10 @@ def read_split(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def read_source_lists(connection: duckdb.DuckDBPyConnection, table: str, cutoff: str) -> pl.DataFrame:
-    """One candidate table at one cutoff: `user_id`, `item_id`, and `rank` (`fused_score` for `merged`)."""
-    order = "fused_score" if table == "merged" else "rank"
+    """One candidate table at one cutoff: `user_id`, `item_id`, `rank`."""
     return read_frame(
         connection,
-        f"SELECT user_id, item_id, {order} FROM candidates.{table} WHERE cutoff = $cutoff ORDER BY user_id, item_id",
+        f"SELECT user_id, item_id, rank FROM candidates.{table} WHERE cutoff = $cutoff ORDER BY user_id, item_id",
         {"cutoff": cutoff},
     )
 

@@ -40,6 +40,21 @@ def plot_feature_importance(importance: pl.DataFrame, top: int = 25) -> bytes:
     )
 
 
+def plot_feature_drift(drift: pl.DataFrame, limit: float, top: int = 25) -> bytes:
+    """Bars of the `top` features that moved most, with the limit as a line, from a `feature_drift` table."""
+    shown = drift.sort("psi", "feature", descending=[True, False]).head(top)
+    figure, axes = _new_figure(len(shown))
+    places, moved = range(len(shown)), shown["psi"].to_list()
+    axes.barh(places, moved, color=[COLOURS[1] if psi > limit else HIGHLIGHT for psi in moved], height=0.7)
+    for place, psi in zip(places, moved, strict=True):
+        axes.annotate(f"{psi:.3f}", (psi, place), (4, 0), textcoords="offset points", va="center", size=8, color=MUTED)
+    axes.axvline(limit, color=INK, linewidth=1)
+    _name_rows(axes, shown["feature"].to_list())
+    axes.set_xlim(0, max([*moved, limit]) * 1.1)
+    title = f"How far features have moved since the ranker learnt (first {len(shown)} of {len(drift)})"
+    return _finish(figure, axes, title, "population stability index")
+
+
 def plot_candidate_recall(candidate_report: pl.DataFrame) -> bytes:
     """Recall over the number of candidates: a line a source and a thick one for the union, named at the lines' ends."""
     figure, axes = _new_figure(20)
@@ -155,6 +170,33 @@ def plot_tradeoff(tradeoff: pl.DataFrame) -> bytes:
     axes.set_ylabel("ndcg at 10 on validation, with 95 % interval", color=MUTED, size=9)
     axes.set_ylim(bottom=0)
     return _finish(figure, axes, "Accuracy and diversity, by rerank.diversity", "diversity within a list of 10")
+
+
+def plot_backtest(table: pl.DataFrame, differences: pl.DataFrame, k: int = 10) -> bytes:
+    """NDCG at k of what was published beside the best single source, origin by origin, from a backtest's tables."""
+    ndcg = table.filter(pl.col("metric") == "ndcg", pl.col("k") == k, pl.col("origin").is_not_null())
+    published = ndcg.filter(pl.col("model") == "published").sort("origin")
+    best = differences.filter(pl.col("is_best_baseline"), pl.col("k") == k).select("origin", model="versus")
+    figure, axes = _new_figure(13)
+    lines = {"published": published, "best single source": ndcg.join(best, on=["origin", "model"]).sort("origin")}
+    for index, (name, line) in enumerate(lines.items()):
+        y = line["value"].to_numpy()
+        errors = np.abs(np.array([y - line["ci_low"].to_numpy(), line["ci_high"].to_numpy() - y]))
+        x = np.arange(len(line)) + 0.06 * (2 * index - 1)
+        axes.errorbar(x, y, yerr=errors, fmt="o-", color=COLOURS[index], linewidth=1.6, markersize=5, label=name)
+        for place, value, model in zip(x, y, line["method" if index == 0 else "model"], strict=True):
+            axes.annotate(
+                model, (place, value), xytext=(5, 5), textcoords="offset points", size=7, color=COLOURS[index]
+            )
+    shown = published.select("origin", "n_users").rows()
+    every = -(-len(shown) // 10) or 1  # names of ten at most, which do not run into each other
+    ticks = range(0, len(shown), every)
+    axes.set_xticks(ticks, [f"{shown[tick][0]}\n{shown[tick][1]:,} users" for tick in ticks])
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", color=GRID)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set_ylabel(f"ndcg at {k}, with 95 % interval", color=MUTED, size=9)
+    return _finish(figure, axes, "What would have been published, and how good it was", "")
 
 
 def _distinct(frame: pl.DataFrame, *columns: str) -> list[tuple[object, ...]]:

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from recsys_assets.experiments.search_space import Distribution, Number, round_value
+from recsys_assets.interrupts import interrupt_held
 
 NDCG_BY_USER, SECONDS, VALUES = "ndcg_by_user", "seconds", "values"
 RANDOM_TRIALS = 6  # before the sampler begins to learn
@@ -20,6 +21,7 @@ Judge = Callable[[Mapping[str, Number]], NDArray[np.float64]]
 """Values of settings -> NDCG of each user of a ranker that was trained with them."""
 
 
+@interrupt_held()
 def open_study(path: Path, name: str) -> optuna.Study:
     """The study of this name in a SQLite file, made if it is not there.
 
@@ -33,6 +35,7 @@ def open_study(path: Path, name: str) -> optuna.Study:
     return study
 
 
+@interrupt_held()
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that count, in the order in which they were made."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -52,18 +55,23 @@ def run_trial(
     if n_finished < len(first):
         values = dict(first[n_finished])
         ndcg, attributes = _judge(values, judge)
-        study.add_trial(
-            create_trial(params=values, distributions=distributions, value=float(ndcg.mean()), user_attrs=attributes)
-        )
+        with interrupt_held():
+            study.add_trial(
+                create_trial(
+                    params=values, distributions=distributions, value=float(ndcg.mean()), user_attrs=attributes
+                )
+            )
         return finished_trials(study)[-1]
     study.sampler = optuna.samplers.TPESampler(
         seed=(seed + n_finished) % 2**32, n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=False
     )
-    trial = study.ask(distributions)
+    with interrupt_held():
+        trial = study.ask(distributions)
     ndcg, attributes = _judge({key: round_value(value) for key, value in trial.params.items()}, judge)
-    for name, value in attributes.items():
-        trial.set_user_attr(name, value)
-    return study.tell(trial, float(ndcg.mean()))
+    with interrupt_held():
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        return study.tell(trial, float(ndcg.mean()))
 
 
 def _judge(values: dict[str, Number], judge: Judge) -> tuple[NDArray[np.float64], dict[str, Any]]:

@@ -12,7 +12,8 @@ from recsys_assets.candidates.catalogue import read_catalogue
 from recsys_assets.candidates.generate import score_block, user_blocks
 from recsys_assets.candidates.history import read_history, read_roles
 from recsys_assets.candidates.registry import SOURCES
-from recsys_assets.candidates.write import WEIGHTS, choose_list_length
+from recsys_assets.candidates.taught import WEIGHTS
+from recsys_assets.candidates.write import choose_list_length
 from recsys_assets.config import Config
 from recsys_assets.evaluation.model_lists import read_labels
 from recsys_assets.experiments.bench import Bench

@@ -9,7 +9,8 @@ import duckdb
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
-from recsys_assets.files import sync_folder
+from recsys_assets.files import sync_file, sync_folder
+from recsys_assets.logs import get_logger
 from recsys_assets.publishing.manifest import (
     DATABASE_FILE,
     MODEL_FOLDER,
@@ -22,9 +23,11 @@ from recsys_assets.publishing.manifest import (
 )
 from recsys_assets.publishing.metrics import write_metrics
 from recsys_assets.publishing.retention import UNFINISHED_PREFIX
+from recsys_assets.publishing.snapshot import write_snapshot
 from recsys_assets.publishing.switch import publishing_lock, switch_to
 from recsys_assets.publishing.tables import WAREHOUSE_TABLES, write_tables
 
+LOGGER = get_logger(__name__)
 READ_ONLY_FILE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
@@ -59,6 +62,14 @@ def publish_bundle(config: Config, connection: duckdb.DuckDBPyConnection, build:
                 shutil.rmtree(unfinished)
         sync_folder(config.published_path)
         switch_to(config, build.build_id)
+    LOGGER.info(
+        "bundle_published",
+        build_id=build.build_id,
+        model_version=build.model_version,
+        method=build.method,
+        gate_passed=build.gate_passed,
+        gate_decision=build.gate_decision,
+    )
     return final
 
 
@@ -71,6 +82,7 @@ def _write_bundle(config: Config, connection: duckdb.DuckDBPyConnection, build: 
     shutil.copytree(model, folder / MODEL_FOLDER, copy_function=shutil.copyfile)
     row_counts = write_tables(config, connection, build, folder / DATABASE_FILE)
     write_metrics(connection, WAREHOUSE_TABLES["model_report"], folder)
+    write_snapshot(connection, config, build.method, folder)
     write_manifest(
         folder,
         Manifest(
@@ -80,16 +92,15 @@ def _write_bundle(config: Config, connection: duckdb.DuckDBPyConnection, build: 
             packages=package_versions(),
         ),
     )
+    seal(folder)
+
+
+def seal(folder: Path) -> None:
+    """Make all that is in a bundle's folder durable, and its files read-only."""
     for path in sorted(folder.rglob("*"), reverse=True):  # the files of a folder come before it
         if path.is_dir():
             sync_folder(path)
         else:
-            _seal(path)
+            sync_file(path)
+            path.chmod(READ_ONLY_FILE)
     sync_folder(folder)
-
-
-def _seal(path: Path) -> None:
-    """Make a file's content durable, and the file read-only."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    path.chmod(READ_ONLY_FILE)

@@ -9,9 +9,11 @@ from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.files import sync_folder
 from recsys_assets.locks import hold_lock
+from recsys_assets.logs import get_logger
 from recsys_assets.publishing.manifest import Manifest, read_manifest, verify_bundle
 from recsys_assets.warehouse import LOCK_WAIT_SECONDS
 
+_LOGGER: Final = get_logger(__name__)
 CURRENT_LINK: Final = "current"
 LOCK_FILE: Final = ".lock"
 
@@ -95,7 +97,9 @@ def rollback(config: Config, build_id: str | None = None) -> Manifest:
             there = f"there are: {', '.join(builds)}" if builds else "nothing is published yet"
             raise RecsysError(f"There is no bundle '{chosen}' in the published folder; {there}.")
         manifest = verify_bundle(config.published_path / chosen)
+        before = (config.published_path / CURRENT_LINK).resolve().name
         switch_to(config, chosen)
+        _LOGGER.info("bundle_rolled_back", build_id=chosen, build_id_before=before)
         return manifest
 
 

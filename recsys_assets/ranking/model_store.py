@@ -10,6 +10,7 @@ from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.ranking.ranker import DESCRIPTION_FILE, Ranker, load_ranker
 from recsys_assets.ranking.rankers import TrainedRankers
+from recsys_assets.sources.forgotten import clear_model
 
 CURRENT_FILE = "current.json"
 
@@ -35,6 +36,7 @@ def store_ranker(config: Config, trained: TrainedRankers) -> str:
     pointer = models / f".{CURRENT_FILE}"
     pointer.write_text(json.dumps({"model_version": version}), "utf-8")
     os.replace(pointer, models / CURRENT_FILE)
+    clear_model(config, version)
     for folder in models.iterdir():
         if folder.is_dir() and folder.name != version:
             shutil.rmtree(folder)  # bundles keep their own copy

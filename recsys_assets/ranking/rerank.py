@@ -74,7 +74,7 @@ def rerank(scored: pl.DataFrame, items: ItemDescriptions, rules: RerankRules) ->
     ends = np.cumsum(pool.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64))
     chosen, ranks, start = [], [], 0
     for end in ends:
-        picked = _choose(scores[start:end], positions[start:end], items, rules)
+        picked = choose(scores[start:end], positions[start:end], items, rules)
         chosen.append(start + picked)
         ranks.append(np.arange(1, len(picked) + 1))
         start = end
@@ -83,9 +83,12 @@ def rerank(scored: pl.DataFrame, items: ItemDescriptions, rules: RerankRules) ->
     return pool[np.concatenate(chosen)].with_columns(pl.Series("rank", np.concatenate(ranks), dtype=pl.Int32))
 
 
-def _choose(
+def choose(
     scores: NDArray[np.float64], positions: NDArray[np.int64], items: ItemDescriptions, rules: RerankRules
 ) -> NDArray[np.int64]:
+    """Places of the items of one user's list, in its order, among her best, which come in the order of their scores."""
+    if rules.diversity == 0 and rules.max_per_category >= rules.length:
+        return np.arange(min(len(scores), rules.length))
     spread = scores.max() - scores.min()
     relevance = (scores - scores.min()) / spread if spread > 0 else np.ones(len(scores))
     vectors = items.vectors[positions]

@@ -175,6 +175,11 @@ def describe_candidates(connection: duckdb.DuckDBPyConnection, config: Config, i
         connection,
         "SELECT item_id, title, categories, creators FROM staging.stg_raw__items ORDER BY item_id",
     )
+    return describe_for_rerank(described, item_ids, config.candidates.content.title_weight)
+
+
+def describe_for_rerank(described: pl.DataFrame, item_ids: pl.Series, title_weight: float) -> ItemDescriptions:
+    """The same from `item_id`, `title`, `categories` and `creators` of the items that are described."""
     items = (
         pl.DataFrame({"item_id": item_ids})
         .join(described, on="item_id", how="left", maintain_order="left")
@@ -186,6 +191,6 @@ def describe_candidates(connection: duckdb.DuckDBPyConnection, config: Config, i
     names = {name: number for number, name in enumerate(first.drop_nulls().unique().sort())}
     return ItemDescriptions(
         positions={item_id: position for position, item_id in enumerate(items["item_id"])},
-        vectors=describe_items(items, config.candidates.content.title_weight),
+        vectors=describe_items(items, title_weight),
         first_category=np.array([names.get(name, -1) for name in first], np.int64),
     )

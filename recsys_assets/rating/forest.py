@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
-from skops import io as skops_io
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from recsys_assets.errors import RecsysError
 from recsys_assets.rating.baselines import DESCRIPTION_FILE, BiasModel, FloatArray, load_bias
@@ -53,6 +51,8 @@ class ForestModel:
         The bytes of a skops file hold the time and memory addresses; what is loaded from it predicts the same.
         """
         self.bias.save(folder / BIAS_FOLDER)
+        from skops import io as skops_io  # it imports all of sklearn, which takes seconds: not in every run
+
         skops_io.dump(self.forest, folder / FOREST_FILE)
         (folder / DESCRIPTION_FILE).write_text(json.dumps({"features": self.feature_names}), "utf-8")
 
@@ -63,6 +63,9 @@ def load_forest(folder: Path) -> ForestModel:
     Raises:
         RecsysError: the file holds a type that no forest of ours has.
     """
+    from skops import io as skops_io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     try:
         forest = skops_io.load(folder / FOREST_FILE, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:

@@ -1,4 +1,4 @@
-"""What tuning and ablation found, as a person reads it in a terminal."""
+"""What tuning, ablation and the backtest found, as a person reads it in a terminal."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import polars as pl
 from rich.console import RenderableType
 from rich.text import Text
 
+from recsys_assets.backtesting.report import Backtest, summarize
 from recsys_assets.evaluation.bootstrap import Interval
 from recsys_assets.experiments.ablation_report import describe_ablation, explain_ablation
 from recsys_assets.experiments.tuning import Tuning
@@ -52,6 +53,28 @@ def show_tradeoff(tradeoff: pl.DataFrame, path: Path) -> list[RenderableType]:
             f"{row['coverage']:.3f}",
         )
     return [table, Text(f"Written to {path}, with .png beside it.")]
+
+
+def show_backtest(backtest: Backtest, path: Path) -> list[RenderableType]:
+    """What would have been published at each origin beside the best single source, and where the tables are."""
+    columns = ["origin", "published", "users", "NDCG@10", "95 % interval", "best single source", "its", "difference"]
+    columns.append("95 % interval of it")
+    table = make_table("What would have been published, judged by what followed", columns, columns[2:])
+    for row in summarize(backtest).iter_rows(named=True):
+        table.add_row(
+            "all" if row["origin"] is None else row["origin"].isoformat(),
+            row["method"] or "",
+            f"{row['n_users']:,}",
+            f"{row['ndcg']:.4f}",
+            f"{row['ci_low']:.4f} to {row['ci_high']:.4f}",
+            row["best"],
+            f"{row['best_ndcg']:.4f}",
+            f"{row['difference']:+.4f}",
+            f"{row['difference_low']:+.4f} to {row['difference_high']:+.4f}",
+            style="bold" if row["origin"] is None else "",
+        )
+    note = "The best single source is chosen on the very users it is compared on. Every model: evaluation.backtest."
+    return [table, Text(note), Text(f"Written to {path}, with .png beside it.")]
 
 
 def _verdict(found: Tuning, tuned_path: Path) -> str:

@@ -84,3 +84,23 @@ def read_report(config: Config, cutoff: str = "test") -> Report:
             [CandidateRecall(**row) for row in candidates],
             bundle.manifest,
         )
+
+
+@dataclass(frozen=True)
+class FeatureGain:
+    """One row of `feature_importance`: what the ranker's splits on a feature gain, and their number."""
+
+    feature: str
+    gain: float
+    splits: int
+
+
+def read_importance(config: Config) -> list[FeatureGain]:
+    """What the ranker of the bundle in use splits on, the most useful feature first.
+
+    Raises:
+        RecsysError: nothing is published.
+    """
+    with open_bundle(config) as bundle:
+        rows = bundle.rows("SELECT feature, gain, splits FROM feature_importance ORDER BY gain DESC, feature")
+        return [FeatureGain(**row) for row in rows]

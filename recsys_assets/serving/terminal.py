@@ -15,7 +15,10 @@ from recsys_assets.serving.console import make_table
 from recsys_assets.serving.history import History
 from recsys_assets.serving.lists import RecommendationList, SimilarList
 from recsys_assets.serving.trace import Trace
+from recsys_assets.sources.forgotten import Forgotten
 from recsys_assets.sources.report import IngestReport
+from recsys_assets.upkeep.forget_certificate import Certificate
+from recsys_assets.upkeep.health import HealthRow, State, show_moment, sort_for_reading
 from recsys_assets.upkeep.verify import Finding
 
 SHOWN_FEATURES = 12
@@ -33,7 +36,9 @@ def show_ingest(report: IngestReport) -> list[RenderableType]:
     reasons = [Text(f"rejected in {one.table}: {one.reason} ({one.rows:,} rows)") for one in report.reasons]
     if reasons:
         reasons.append(Text("Each rejected row is in raw.rejected_rows, with file, line and reason."))
-    return [table, *reasons]
+    if report.rows_left_out:
+        reasons.append(Text(f"{report.rows_left_out:,} rows of forgotten users were left out."))
+    return [*_noted(report.damage), table, *reasons]
 
 
 def show_recommendations(found: RecommendationList, *, explain: bool = False) -> list[RenderableType]:
@@ -74,8 +79,11 @@ def show_history(history: History, heading: str) -> list[RenderableType]:
     return [table]
 
 
-def show_builds(builds: Iterable[Manifest], damaged: dict[str, str], current: str | None) -> list[RenderableType]:
-    """The bundles, the newest first, the current one marked."""
+def show_builds(
+    builds: Iterable[Manifest], damaged: dict[str, str], current: str | None, forgotten: Forgotten
+) -> list[RenderableType]:
+    """The bundles, the newest first, the current one marked, and which learnt from users who were forgotten."""
+    flags = []
     table = make_table(
         "Published bundles", ["build", "created (UTC)", "model", "method", "gate", "rows", ""], ("rows",)
     )
@@ -89,7 +97,9 @@ def show_builds(builds: Iterable[Manifest], damaged: dict[str, str], current: st
             f"{manifest.row_counts['recommendations']:,}",
             "current" if manifest.build_id == current else "",
         )
-    return [table, *(Text(sentence) for sentence in damaged.values())]
+        if (flag := forgotten.describe_flag(manifest.model_version)) is not None:
+            flags.append(f"{manifest.build_id}: {flag}")
+    return [table, *(Text(sentence) for sentence in (*damaged.values(), *flags))]
 
 
 def show_findings(findings: Iterable[Finding]) -> list[RenderableType]:
@@ -98,6 +108,40 @@ def show_findings(findings: Iterable[Finding]) -> list[RenderableType]:
     for finding in findings:
         table.add_row("FAULT" if finding.remedy else "ok", finding.subject, finding.fact, finding.remedy)
     return [table]
+
+
+def show_certificate(path: Path, certificate: Certificate) -> list[str]:
+    """What an erasure did and could not do."""
+    n_rows, n_places = sum(certificate.removed.values()), len(certificate.removed)
+    lines = [f"Erased: {n_rows:,} rows in {n_places:,} places. Certificate: {path}"]
+    if certificate.models_to_train_anew:
+        lines.append("Models may have learnt from what is erased: run `recsys build` to train without it.")
+    if certificate.backups:
+        lines.append(f"Backups that may still hold it: {len(certificate.backups):,}; the certificate lists them.")
+    if certificate.mentions:
+        lines.append(f"Rows of others still name the user, in: {', '.join(certificate.mentions)}.")
+    return lines
+
+
+def show_health(rows: list[HealthRow]) -> list[RenderableType]:
+    """What is stale and waits for what, a line for all assets of a layer that wait for the same; fresh ones counted."""
+    if all(row.made_at is None for row in rows):
+        return [Text("Nothing is made yet: run `recsys load DIR` and `recsys build`.")]
+    alike: dict[tuple[str, ...], list[HealthRow]] = {}
+    for row in sort_for_reading(rows):
+        if row.state in (State.MISSING, State.STALE):
+            layer = row.asset.split("/")[0]
+            alike.setdefault((layer, row.state, row.waits_for, row.what_next), []).append(row)
+    n_fresh = sum(row.state is State.FRESH for row in rows)
+    fresh = Text(f"{n_fresh} assets are made from all there is.")
+    if not alike:
+        return [fresh]
+    table = make_table("What is not up to date", ["asset", "", "stale since (UTC)", "waits for", "what next"])
+    for (layer, state, waits_for, what_next), found in alike.items():
+        name = found[0].asset if len(found) == 1 else f"{layer}: {len(found)} assets"
+        since = min((row.stale_since for row in found if row.stale_since), default=None)
+        table.add_row(name, state, show_moment(since), waits_for, what_next)
+    return [table, fresh]
 
 
 def show_trace(trace: Trace) -> list[RenderableType]:
@@ -138,6 +182,7 @@ def show_next_steps(published: Path) -> Text:
     return Text(
         f"""What to look at next
   make dev                             the Dagster UI at http://localhost:3000: every table, its lineage and checks
+  make serve                           the API and a page at http://localhost:8000: users, their lists, and why
   .venv/bin/recsys recommend USER      a user's list; --explain adds scores, sources and evidence
   .venv/bin/recsys trace USER ITEM     from a row of a list back to the raw events behind it
   .venv/bin/recsys report              how good the lists are, against every baseline

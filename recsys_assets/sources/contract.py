@@ -99,6 +99,9 @@ TABLES: Final[dict[str, Table]] = {
 # A column of this name holds a JSON object, a struct or a map, whose keys join those of the unknown columns.
 ATTRIBUTES: Final = "attributes"
 
+# A JSON record with this key was refused when it was posted, and says why: it is refused again, whenever it is loaded.
+REJECTED: Final = "rejected_on_arrival"
+
 
 def canonical_name(header: str) -> str:
     """A column's name as the contract spells it: ` User ID ` is `user_id`."""

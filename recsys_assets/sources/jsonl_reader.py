@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
 import duckdb
 
-from recsys_assets.sources.contract import ATTRIBUTES, canonical_name
+from recsys_assets.sources.contract import ATTRIBUTES, REJECTED, Table, canonical_name
 from recsys_assets.sources.formats import InputFile, is_utf8, match_columns, open_text, readable
 from recsys_assets.sources.incoming import Incoming, Source, identifier, merged_object, quoted
 from recsys_assets.sources.lines import INCOMING, Columns, write_incoming
@@ -34,7 +34,7 @@ def check_jsonl(file: InputFile) -> None:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(record, dict):
+            if isinstance(record, dict) and REJECTED not in record:
                 n_objects += 1
                 keys |= dict.fromkeys(record)
                 if required <= {canonical_name(key) for key in keys}:
@@ -44,31 +44,41 @@ def check_jsonl(file: InputFile) -> None:
 
 
 def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incoming:
-    """Read all lines into a temporary table.
-
-    A line that is not a JSON object in UTF-8 gets a `fault`; NaN and infinities become null; blank lines are no
-    records.
+    """Read all lines into a temporary table; see `read_lines`.
 
     Raises:
         RecsysError: the file is cut short or damaged.
     """
-    write_incoming(connection, ["mended"], _batches(file))
+    with open_text(file) as text:
+        return read_lines(connection, file.table, text)
+
+
+def read_lines(connection: duckdb.DuckDBPyConnection, table: Table, lines: Iterable[str]) -> Incoming:
+    """Read lines, as `open_text` gives them, into a temporary table.
+
+    A line that is not a JSON object in UTF-8 gets a `fault`, and so does a record that bears one already, under the
+    key `REJECTED`; NaN and infinities become null; blank lines are no records.
+    """
+    write_incoming(connection, ["mended"], _batches(lines))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {INCOMING} AS
-        SELECT line, row_text, fault, CASE WHEN fault IS NULL THEN record END AS record
+        SELECT line, row_text, CASE
+            WHEN unreadable IS NOT NULL THEN unreadable
+            WHEN contains(record, '"{REJECTED}"') THEN json_extract_string(record, '$.{REJECTED}')
+        END AS fault, CASE WHEN unreadable IS NULL THEN record END AS record
         FROM (
             SELECT line, row_text, record, CASE
-                WHEN found IS NOT NULL THEN found
+                WHEN fault IS NOT NULL THEN fault
                 WHEN NOT json_valid(record) THEN 'the line is not valid JSON'
                 WHEN json_type(record) <> 'OBJECT' THEN 'the line is not a JSON object'
-            END AS fault
-            FROM (SELECT line, row_text, fault AS found, coalesce(mended, row_text) AS record FROM {INCOMING})
+            END AS unreadable
+            FROM (SELECT line, row_text, fault, coalesce(mended, row_text) AS record FROM {INCOMING})
         )"""
     )
     keys = connection.execute(
-        f"SELECT DISTINCT unnest(json_keys(record)) AS key FROM {INCOMING} WHERE fault IS NULL ORDER BY key"
+        f"SELECT DISTINCT unnest(json_keys(record)) AS key FROM {INCOMING} WHERE record IS NOT NULL ORDER BY key"
     ).fetchall()
-    known = {column.name for column in file.table.columns} | {ATTRIBUTES}
+    known = {column.name for column in table.columns} | {ATTRIBUTES}
     taken = [key for (key,) in keys if canonical_name(key) in known]
     spellings: dict[str, list[str]] = {}
     for place, key in enumerate(taken, start=1):
@@ -85,14 +95,13 @@ def read_jsonl(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Incomi
     )
 
 
-def _batches(file: InputFile) -> Iterator[Columns]:
-    with open_text(file) as text:
-        numbered = ((number, line) for number, line in enumerate(text, start=1) if not line.isspace())
-        while rows := list(islice(numbered, BATCH_LINES)):
-            faults = [None if is_utf8(line) else "the line is not UTF-8 text" for _, line in rows]
-            texts = [readable(line.rstrip("\r\n")) for _, line in rows]
-            mended = [_without_nan(line) if _NOT_A_NUMBER.search(line) else None for line in texts]
-            yield [number for number, _ in rows], faults, texts, mended
+def _batches(lines: Iterable[str]) -> Iterator[Columns]:
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
+    while rows := list(islice(numbered, BATCH_LINES)):
+        faults = [None if is_utf8(line) else "the line is not UTF-8 text" for _, line in rows]
+        texts = [readable(line.rstrip("\r\n")) for _, line in rows]
+        mended = [_without_nan(line) if _NOT_A_NUMBER.search(line) else None for line in texts]
+        yield [number for number, _ in rows], faults, texts, mended
 
 
 def _without_nan(line: str) -> str | None:

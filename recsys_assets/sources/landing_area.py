@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,12 +34,20 @@ class LandedFile:
         file_name: the name that it had in the folder it came from.
         path: where it lies now.
         is_new: False if a file of the same content was there before; `path` is then that one's.
+        rows_left_out: how many rows of forgotten users were cut out when it was landed.
     """
 
     table: Table
     file_name: str
     path: Path
     is_new: bool = False
+    rows_left_out: int = 0
+
+    @property
+    def batch(self) -> str:
+        """What names all files of its landing: the time, to the millisecond, no two landings being closer."""
+        seconds, rest = divmod(self.path.stat().st_mtime_ns, 1_000_000_000)
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}.{rest // 1_000_000:03}"
 
 
 def list_landed(config: Config) -> list[LandedFile]:
@@ -81,7 +90,7 @@ def next_landing_time(config: Config) -> int:
 def copies_aside(config: Config) -> Iterator[Path]:
     """An empty folder for copies in the making, of one process at a time; what is left in it at the end is removed."""
     aside = config.landing_path / _ASIDE
-    with _landing_lock(config, wait_seconds=float("inf")):
+    with landing_lock(config):
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         try:
@@ -94,10 +103,11 @@ def remove_leftovers(config: Config) -> None:
     """Remove copies that a dead process left; one that is at work keeps its own."""
     if not (config.landing_path / _ASIDE).exists():
         return
-    with suppress(RecsysError), _landing_lock(config, wait_seconds=0):
+    with suppress(RecsysError), landing_lock(config, wait_seconds=0):
         shutil.rmtree(config.landing_path / _ASIDE, ignore_errors=True)
 
 
-def _landing_lock(config: Config, wait_seconds: float) -> AbstractContextManager[None]:
+def landing_lock(config: Config, wait_seconds: float = float("inf")) -> AbstractContextManager[None]:
+    """Hold the landing folder against other processes that change it."""
     busy = "Another process is landing files."
     return hold_lock(config.landing_path / _LOCK_FILE, busy, wait_seconds=wait_seconds)

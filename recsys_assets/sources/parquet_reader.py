@@ -21,7 +21,7 @@ def check_parquet(file: InputFile) -> None:
     with duckdb.connect() as connection:
         match_columns(file, list(_describe(connection, file)))
         try:
-            connection.execute(f"SELECT max(hash(COLUMNS(*))) FROM {_scan(file)}").fetchall()
+            connection.execute(f"SELECT max(hash(COLUMNS(*))) FROM {scan_parquet(file)}").fetchall()
         except duckdb.Error as error:
             raise _damaged(file, error) from None
 
@@ -40,7 +40,7 @@ def read_parquet(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Inco
     places = match_columns(file, names)
     columns = ", ".join(f"{identifier(name)} AS c{place}" for place, name in enumerate(names))
     try:
-        rows = f"SELECT file_row_number + 1 AS line, {columns} FROM {_scan(file)}"
+        rows = f"SELECT file_row_number + 1 AS line, {columns} FROM {scan_parquet(file)}"
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {INCOMING} AS {rows}")
     except duckdb.Error as error:
         raise _damaged(file, error) from None
@@ -61,13 +61,14 @@ def read_parquet(connection: duckdb.DuckDBPyConnection, file: InputFile) -> Inco
 def _describe(connection: duckdb.DuckDBPyConnection, file: InputFile) -> dict[str, str]:
     """The types of the file's columns by name."""
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {_scan(file)}").fetchall()
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan_parquet(file)}").fetchall()
     except duckdb.Error as error:
         raise _damaged(file, error) from None
     return {str(name): str(sql_type) for name, sql_type, *_ in described if name != "file_row_number"}
 
 
-def _scan(file: InputFile) -> str:
+def scan_parquet(file: InputFile) -> str:
+    """What can stand after FROM: the rows, and `file_row_number` (from 0)."""
     literal_path = re.sub(r"([\[*?])", r"[\1]", str(file.path))  # no wildcards
     return f"read_parquet({quoted(literal_path)}, file_row_number = true, hive_partitioning = false)"
 

@@ -9,7 +9,9 @@ import duckdb
 from recsys_assets.sources.contract import ATTRIBUTES, TABLES, Table
 from recsys_assets.sources.incoming import Incoming, quoted
 from recsys_assets.sources.validation import VALIDATED
-from recsys_assets.warehouse import count_rows
+from recsys_assets.warehouse import count_rows, transaction
+
+REPEATED: Final = " was first seen in "  # stands in the reason of a row whose id an earlier row has
 
 _FILES: Final = """
     file_id VARCHAR, load_number BIGINT, table_name VARCHAR, file_name VARCHAR, landed_path VARCHAR, size_bytes BIGINT,
@@ -56,7 +58,7 @@ def refuse_repeated(connection: duckdb.DuckDBPyConnection, table: Table, file_na
         return
     connection.execute(
         f"""UPDATE {VALIDATED} AS repeated
-        SET reason = '{name} ''' || repeated.{name} || ''' was first seen in '
+        SET reason = '{name} ''' || repeated.{name} || '''{REPEATED}'
             || seen.file_name || ', line ' || seen.line
         FROM (
             SELECT {name}, min(age) AS age, arg_min(file_name, (age, line)) AS file_name,
@@ -115,3 +117,38 @@ def insert_validated(
         ],
     )
     return n_read - n_rejected, n_rejected
+
+
+def remove_files(connection: duckdb.DuckDBPyConnection, file_ids: list[str]) -> None:
+    """Remove rows, rejected rows and ledger entries of files, in one transaction."""
+    with transaction(connection):
+        for table in (*TABLES, "rejected_rows", "files"):
+            connection.execute(f"DELETE FROM raw.{table} WHERE file_id IN (SELECT unnest(?))", [file_ids])
+
+
+def files_to_read_again(connection: duckdb.DuckDBPyConnection, file_ids: list[str]) -> list[str]:
+    """Ids of the files that must be read again when those in `file_ids` go, in the order of loading.
+
+    A row that was refused because a file that goes had its id first is the first one now. So the file with such a row,
+    and all files of its table after it, are read again in their order; mostly there is none.
+    """
+    rows = connection.execute(
+        """
+        WITH gone AS (SELECT * FROM raw.files WHERE file_id IN (SELECT unnest($ids))),
+        first_touched AS (
+            SELECT files.table_name, min(files.load_number) AS load_number
+            FROM raw.files AS files
+            JOIN raw.rejected_rows AS refused USING (file_id)
+            JOIN gone ON gone.table_name = files.table_name AND gone.load_number < files.load_number
+                AND contains(refused.reason, $repeated || gone.file_name || ', line ')
+            GROUP BY files.table_name
+        )
+        SELECT files.file_id FROM raw.files AS files
+        JOIN first_touched ON first_touched.table_name = files.table_name
+            AND first_touched.load_number <= files.load_number
+        WHERE files.file_id NOT IN (SELECT unnest($ids))
+        ORDER BY files.load_number
+        """,
+        {"ids": file_ids, "repeated": REPEATED},
+    ).fetchall()
+    return [file_id for (file_id,) in rows]

@@ -35,10 +35,14 @@ class IngestReport:
     Attributes:
         files: one entry a file, in the order in which they were loaded; duplicates last.
         reasons: of the rows rejected this time, the most frequent first.
+        rows_left_out: of users who were forgotten; they were not even read.
+        damage: what was wrong with the warehouse before, and where it is kept; None if nothing was.
     """
 
     files: tuple[FileReport, ...]
     reasons: tuple[RejectReason, ...]
+    rows_left_out: int = 0
+    damage: str | None = None
 
     @property
     def rows_read(self) -> int:

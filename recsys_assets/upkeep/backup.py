@@ -14,17 +14,34 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recsys_assets import __version__
-from recsys_assets.config import TUNED_FILE, Config
+from recsys_assets.config import ACCEPTED_FILE, TUNED_FILE, Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.files import hash_file, sync_folder
 from recsys_assets.locks import building_lock
+from recsys_assets.logs import get_logger
 from recsys_assets.publishing.switch import publishing_lock
+from recsys_assets.sources.forgotten import demand_finished, write_forgotten
 from recsys_assets.sources.landing_area import copies_aside
+from recsys_assets.upkeep.backups import Backup, enter_backup
+from recsys_assets.upkeep.forget import take_over_tombstones
 from recsys_assets.warehouse import open_warehouse
 
+_LOGGER: Final = get_logger(__name__)
 CONTENTS_FILE: Final = "backup.json"
 # what a home is: not locks, not the history of Dagster's runs, not reports that a command writes again
-BACKED_UP: Final = ("landing", "warehouse.duckdb", "models", "fitted", "published", TUNED_FILE, "tuning.db")
+BACKED_UP: Final = (
+    "landing",
+    "quarantine",
+    ACCEPTED_FILE,
+    "warehouse.duckdb",
+    "models",
+    "fitted",
+    "published",
+    TUNED_FILE,
+    "tuning.db",
+    "forgotten.json",
+    "certificates",
+)
 BYTES_AT_ONCE: Final = 1 << 20
 
 
@@ -62,13 +79,15 @@ def back_up(config: Config, target: Path, say: Callable[[str], None]) -> Content
     The file appears under its name only when it is whole and on the disk.
 
     Raises:
-        RecsysError: the target is there already or cannot be written, or there is nothing to back up.
+        RecsysError: the target is there already or cannot be written, there is nothing to back up, or an erasure is
+            not finished.
     """
     if target.exists():
         raise RecsysError(f"{target} is there already: a backup never replaces another; choose another name.")
     unfinished = target.with_name(f".{target.name}.unfinished")
     with ExitStack() as stack:
         stack.enter_context(building_lock(config, say))
+        demand_finished(config)
         if config.landing_path.exists():
             stack.enter_context(copies_aside(config))
         if config.published_path.exists():
@@ -78,18 +97,21 @@ def back_up(config: Config, target: Path, say: Callable[[str], None]) -> Content
         contents = describe_home(config)
         if not contents.files:
             raise RecsysError(f"There is nothing in {config.home} to back up.")
-        say(f"{len(contents.files):,} files, {sum(file.size for file in contents.files.values()) / 1e6:,.1f} MB")
+        say(f"{len(contents.files):,} files, {_count_bytes(contents) / 1e6:,.1f} MB")
         try:
             with unfinished.open("wb") as file:
                 _write_tar(file, config.home, contents)
                 file.flush()
                 os.fsync(file.fileno())
+            # before it is there: a list with one too many misleads nobody
+            enter_backup(config, Backup(path=target.resolve(), created_at=contents.created_at))
             os.replace(unfinished, target)
             sync_folder(target.parent)
         except OSError as error:
             raise RecsysError(f"{target} cannot be written: {error.strerror}.") from None
         finally:
             unfinished.unlink(missing_ok=True)
+    _LOGGER.info("home_backed_up", path=str(target), files=len(contents.files), bytes=_count_bytes(contents))
     return contents
 
 
@@ -106,8 +128,14 @@ def describe_home(config: Config) -> Contents:
     return Contents(created_at=datetime.now(UTC), version=__version__, files=files, links=links)
 
 
-def restore(config: Config, source: Path) -> Contents:
+def restore(config: Config, source: Path, tombstones: Path | None = None) -> Contents:
     """Make the home from a backup. It appears in one step, whole, or not at all.
+
+    Args:
+        config: where the home is to be.
+        source: what `back_up` wrote.
+        tombstones: `forgotten.json` of the home as it was last: those users are then to be swept by `finish_erasure`,
+            and until then nothing is loaded or built.
 
     Raises:
         RecsysError: the home holds something already, or the backup is damaged; the home is as before.
@@ -120,13 +148,21 @@ def restore(config: Config, source: Path) -> Contents:
     unfinished.mkdir(parents=True)
     try:
         contents = _read_tar(source, unfinished)
+        if tombstones is not None:
+            restored = config.model_copy(update={"home": unfinished})
+            write_forgotten(restored, take_over_tombstones(restored, tombstones, datetime.now(UTC)))
         if home.exists():
             home.rmdir()
         os.replace(unfinished, home)
         sync_folder(home.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    _LOGGER.info("home_restored", path=str(source), files=len(contents.files), bytes=_count_bytes(contents))
     return contents
+
+
+def _count_bytes(contents: Contents) -> int:
+    return sum(file.size for file in contents.files.values())
 
 
 def _walk(home: Path) -> Iterator[Path]:

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 import duckdb
 
 from recsys_assets.config import Config
-from recsys_assets.errors import RecsysError
+from recsys_assets.errors import DamagedError, RecsysError
 from recsys_assets.files import hash_file
+from recsys_assets.logs import get_logger
 from recsys_assets.publishing.manifest import DATABASE_FILE, Manifest, fingerprint_inputs, verify_bundle
 from recsys_assets.publishing.switch import CURRENT_LINK, current_bundle, list_builds, list_damaged
 from recsys_assets.schema import OUTPUT_KEYS
 from recsys_assets.sources.contract import TABLES
+from recsys_assets.sources.forgotten import read_forgotten
 from recsys_assets.sources.landing_area import has_content, list_landed
-from recsys_assets.warehouse import open_warehouse
+from recsys_assets.sources.quarantine import find_unloaded
+from recsys_assets.warehouse import demand_sound, open_warehouse
+
+LOGGER = get_logger(__name__)
+AGAIN = "Move the warehouse away and run `recsys build`: it is made anew from the landed files."
 
 
 @dataclass(frozen=True)
@@ -33,20 +39,35 @@ class Finding:
 
 def verify_home(config: Config) -> list[Finding]:
     """Look at everything, also past the first fault. It reads only, and waits for a build that is at work."""
-    findings = [*_verify_landed_files(config)]
+    findings = [*_verify_erasure(config), *_verify_landed_files(config)]
     if config.warehouse_path.exists():
         try:
+            demand_sound(config, set_aside=False)
             with open_warehouse(config, read_only=True) as connection:
                 findings += _verify_ledger(config, connection)
                 findings += _verify_raw_tables(connection)
                 findings += _compare_with_current(config, connection)
+        except DamagedError as error:
+            findings.append(Finding("warehouse", f"{error.fact}.", AGAIN))
         except (RecsysError, duckdb.Error) as error:
             fact = f"{config.warehouse_path} cannot be read: {str(error).splitlines()[0].rstrip('.')}."
-            remedy = "Move it away and run `recsys build`: it is made anew from the landed files."
-            findings.append(Finding("warehouse", fact, remedy))
+            findings.append(Finding("warehouse", fact, AGAIN))
     else:
         findings.append(Finding("warehouse", "There is none: the next `recsys build` makes it from the landed files."))
-    return [*findings, *_verify_bundles(config)]
+    findings += _verify_bundles(config)
+    faults = [finding for finding in findings if finding.remedy]
+    for fault in faults:
+        LOGGER.error("fault_found", subject=fault.subject, fact=fault.fact)
+    LOGGER.info("home_verified", findings=len(findings), faults=len(faults))
+    return findings
+
+
+def _verify_erasure(config: Config) -> Iterator[Finding]:
+    forgotten = read_forgotten(config)
+    if forgotten.unfinished is not None:
+        yield Finding("forgotten users", "An erasure was not finished.", "Run `recsys forget`.")
+    elif forgotten.users:
+        yield Finding("forgotten users", f"Kept out by their tombstones: {len(forgotten.users):,}.")
 
 
 def _verify_landed_files(config: Config) -> Iterator[Finding]:
@@ -66,9 +87,12 @@ def _verify_ledger(config: Config, connection: duckdb.DuckDBPyConnection) -> Ite
         "SELECT landed_path, file_id, size_bytes FROM raw.files ORDER BY load_number"
     ).fetchall()
     landed = {file.path.relative_to(config.home).as_posix(): file.path for file in list_landed(config)}
+    unloaded = find_unloaded(connection, config)
     for landed_path, file_id, size_bytes in entries:
         path = landed.pop(landed_path, None)
-        if path is None:
+        if file_id in unloaded:
+            yield Finding("ledger", f"{landed_path} was unloaded: the next `recsys build` removes its rows.")
+        elif path is None:
             fact = f"{landed_path} was loaded and is gone: without it the warehouse cannot be made anew."
             yield Finding("ledger", fact, "Restore it from a backup.")
         elif not has_content(path, file_id) or path.stat().st_size != size_bytes:
@@ -79,7 +103,6 @@ def _verify_ledger(config: Config, connection: duckdb.DuckDBPyConnection) -> Ite
 
 
 def _verify_raw_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    again = "Move the warehouse away and run `recsys build`: it is made anew from the landed files."
     held = " UNION ALL ".join(f"SELECT '{name}' AS table_name, file_id FROM raw.{name}" for name in TABLES)
     wrong = connection.execute(
         f"""
@@ -98,19 +121,19 @@ def _verify_raw_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[Findin
             f"Of {name} the ledger has {n_read:,} rows read, {n_accepted:,} accepted and {n_rejected:,} rejected, "
             f"the tables {n_held:,} and {n_refused:,}."
         )
-        yield Finding("raw tables", fact, again)
+        yield Finding("raw tables", fact, AGAIN)
     ((n_strangers,),) = connection.execute(
         f"SELECT count(*) FROM ({held}) ANTI JOIN raw.files USING (table_name, file_id)"
     ).fetchall()
     if n_strangers:
-        yield Finding("raw tables", f"{n_strangers:,} rows are of no file of the ledger.", again)
+        yield Finding("raw tables", f"{n_strangers:,} rows are of no file of the ledger.", AGAIN)
     for table in TABLES.values():
         if (key := table.unique_column) is not None:
             ((n_twice,),) = connection.execute(
                 f"SELECT count({key}) - count(DISTINCT {key}) FROM raw.{table.name}"
             ).fetchall()
             if n_twice:
-                yield Finding("raw tables", f"{n_twice:,} rows of {table.name} repeat the {key} of another.", again)
+                yield Finding("raw tables", f"{n_twice:,} rows of {table.name} repeat the {key} of another.", AGAIN)
     ((n_rows,),) = connection.execute(f"SELECT count(*) FROM ({held})").fetchall()
     ((n_rejected,),) = connection.execute("SELECT count(*) FROM raw.rejected_rows").fetchall()
     yield Finding("raw tables", f"They hold {n_rows:,} rows, and {n_rejected:,} were rejected.")
@@ -138,8 +161,11 @@ def _verify_bundles(config: Config) -> Iterator[Finding]:
         yield Finding("bundles", str(error), "Run `recsys rollback BUILD` or `recsys build`.")
     for name, reason in list_damaged(config).items():
         yield Finding(f"bundle {name}", reason, instead)
+    forgotten = read_forgotten(config)
     for manifest in list_builds(config):
         subject = f"bundle {manifest.build_id}"
+        if (flag := forgotten.describe_flag(manifest.model_version)) is not None:
+            yield Finding(subject, flag)
         try:
             verify_bundle(config.published_path / manifest.build_id)
         except RecsysError as error:

@@ -16,6 +16,7 @@ PAIR_SCHEMA = {
     "item_id": pl.String,
     "weight": pl.Float64,
     "is_liked": pl.Boolean,
+    "is_disliked": pl.Boolean,
     "is_consumed": pl.Boolean,
     "n_events": pl.Int64,
     "last_recency_rank": pl.Int64,
@@ -38,6 +39,7 @@ def make_history() -> HistoryMaker:
         not_consumed: Iterable[tuple[str, str]] = (),
         serve: Sequence[str] | None = None,
         cutoff: str = "live",
+        item_ids: Sequence[str] | None = None,
     ) -> History:
         rows = []
         for user, items in items_of.items():
@@ -49,6 +51,7 @@ def make_history() -> HistoryMaker:
                         "item_id": item,
                         "weight": (weights or {}).get(pair, 1.0),
                         "is_liked": pair not in set(not_liked),
+                        "is_disliked": False,
                         "is_consumed": pair not in set(not_consumed),
                         "n_events": 1,
                         "last_recency_rank": len(items) - place,
@@ -57,7 +60,7 @@ def make_history() -> HistoryMaker:
                 )
         pairs = pl.DataFrame(rows, PAIR_SCHEMA).sort("user_id", "item_id")
         wanted = pl.Series("user_id", sorted(items_of) if serve is None else serve, dtype=pl.String)
-        return build_history(cutoff, pairs, wanted)
+        return build_history(cutoff, pairs, wanted, None if item_ids is None else pl.Series(item_ids))
 
     return make
 
@@ -76,14 +79,12 @@ def make_catalogue() -> CatalogueMaker:
         titles: Mapping[str, str] | None = None,
         categories: Mapping[str, list[str]] | None = None,
         creators: Mapping[str, list[str]] | None = None,
-        shares: Mapping[tuple[str, str], float] | None = None,
         covisited: Mapping[tuple[str, str], float] | None = None,
     ) -> Catalogue:
-        items, users = history.item_ids.tolist(), history.user_ids.tolist()
-        of_item, of_share = categories or {}, shares or {}
-        names = sorted({name for of in of_item.values() for name in of} | {name for _, name in of_share})
+        items = history.item_ids.tolist()
+        of_item = categories or {}
+        names = sorted({name for of in of_item.values() for name in of})
         has = np.array([[name in of_item.get(item, []) for name in names] for item in items], np.float32)
-        taste = np.array([[of_share.get((user, name), 0) for name in names] for user in users], np.float32)
         moves = np.array([[(covisited or {}).get((a, b), 0) for b in items] for a in items], np.float32)
         return Catalogue(
             features=pl.DataFrame(
@@ -118,7 +119,6 @@ def make_catalogue() -> CatalogueMaker:
                     "creators": pl.List(pl.String),
                 },
             ),
-            category_shares=sparse.csr_matrix(taste.reshape(len(users), len(names))),
             categories=sparse.csr_matrix(has.reshape(len(items), len(names))),
             covisited=sparse.csr_matrix(moves.reshape(len(items), len(items))),
         )
@@ -137,13 +137,13 @@ def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
                 ('live', 'live', 4), ('test', 'test', 3), ('train_2', 'training', 2), ('train_1', 'training', 1)
             ) AS rows(cutoff, role, cutoff_number);
             CREATE TABLE intermediate.int_user_items AS SELECT * REPLACE (weight::DOUBLE AS weight) FROM (VALUES
-                ('live', 'u2', 'b', 0.3, false, false, 2, 1, 0),
-                ('live', 'u2', 'a', 1.0, true, true, 1, 3, 2),
-                ('live', 'u1', 'c', 1.0, true, true, 1, 1, 1),
-                ('test', 'u2', 'a', 1.0, true, true, 1, 1, 0),
-                ('test', 'u1', 'a', 1.0, true, true, 1, 1, 1)
-            ) AS rows(cutoff, user_id, item_id, weight, is_liked, is_consumed, n_events, last_recency_rank,
-                      last_event_age);
+                ('live', 'u2', 'b', 0.3, false, false, false, 2, 1, 0),
+                ('live', 'u2', 'a', 1.0, true, false, true, 1, 3, 2),
+                ('live', 'u1', 'c', 1.0, true, false, true, 1, 1, 1),
+                ('test', 'u2', 'a', 1.0, true, false, true, 1, 1, 0),
+                ('test', 'u1', 'a', 1.0, true, false, true, 1, 1, 1)
+            ) AS rows(cutoff, user_id, item_id, weight, is_liked, is_disliked, is_consumed, n_events,
+                      last_recency_rank, last_event_age);
             CREATE TABLE intermediate.int_user_cutoffs AS FROM (VALUES
                 ('live', 'u1'), ('live', 'u2'), ('test', 'u1'), ('test', 'u2')) AS rows(cutoff, user_id);
             CREATE TABLE intermediate.int_labels AS FROM (VALUES
@@ -151,9 +151,6 @@ def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
             CREATE TABLE features.item_features AS FROM (VALUES
                 ('live', 'c', 1, 0.5, 0.25), ('live', 'a', 1, 1.5, 1.25), ('test', 'a', 2, 2.5, 2.25)
             ) AS rows(cutoff, item_id, n_users, decayed_events_slow, decayed_events_fast);
-            CREATE TABLE features.user_category_shares AS FROM (VALUES
-                ('live', 'u2', 'film', 0.75), ('live', 'u2', 'book', 0.25), ('live', 'u1', 'gone', 1.0),
-                ('test', 'u2', 'film', 1.0)) AS rows(cutoff, user_id, category, share);
             CREATE TABLE candidates.covisited_items AS FROM (VALUES
                 ('live', 'a', 'b', 2.0), ('live', 'b', 'a', 1.0), ('live', 'a', 'elsewhere', 9.0),
                 ('test', 'a', 'a', 7.0)

@@ -24,7 +24,7 @@ def history(make_history):
 
 
 def test_the_missing_item_of_the_own_taste_comes_before_the_other_taste(history, make_catalogue, config) -> None:
-    scores = fit_als(history, make_catalogue(history), config)(np.arange(9, dtype=np.int32))
+    scores = fit_als(history, make_catalogue(history), config)(history, np.arange(9, dtype=np.int32))
     items, users = history.item_ids.tolist(), history.user_ids.tolist()
     for number in range(4):
         of_left, of_right = scores[users.index(f"l{number}")], scores[users.index(f"r{number}")]
@@ -33,7 +33,7 @@ def test_the_missing_item_of_the_own_taste_comes_before_the_other_taste(history,
 
 
 def test_users_without_likes_get_nothing_and_others_get_every_item(history, make_catalogue, config) -> None:
-    scores = fit_als(history, make_catalogue(history), config)(np.arange(9, dtype=np.int32))
+    scores = fit_als(history, make_catalogue(history), config)(history, np.arange(9, dtype=np.int32))
     n = history.user_ids.tolist().index("n")
     assert (scores[n] == 0).all()
     assert (np.delete(scores, n, axis=0) > 0).all()
@@ -41,7 +41,7 @@ def test_users_without_likes_get_nothing_and_others_get_every_item(history, make
 
 def test_a_seed_gives_the_same_bits_and_another_one_others(history, make_catalogue, config) -> None:
     def scores(config: Config) -> bytes:
-        return fit_als(history, make_catalogue(history), config)(np.arange(9, dtype=np.int32)).tobytes()
+        return fit_als(history, make_catalogue(history), config)(history, np.arange(9, dtype=np.int32)).tobytes()
 
     assert scores(config) == scores(config)
     assert scores(config) == scores(config.model_copy(update={"threads": 1}))
@@ -50,7 +50,7 @@ def test_a_seed_gives_the_same_bits_and_another_one_others(history, make_catalog
 
 def test_nobody_likes_anything(make_history, make_catalogue, config) -> None:
     history = make_history({"u1": ["a", "b"]}, not_liked=[("u1", "a"), ("u1", "b")])
-    assert fit_als(history, make_catalogue(history), config)(np.array([0], np.int32)).tolist() == [[0, 0]]
+    assert fit_als(history, make_catalogue(history), config)(history, np.array([0], np.int32)).tolist() == [[0, 0]]
 
 
 def test_the_settings_that_find_what_users_chose_are_taken(history, make_catalogue, config, monkeypatch) -> None:

@@ -56,7 +56,7 @@ def test_nothing_known_of_any_item_gives_no_candidates(make_history, make_catalo
     history = make_history({"u1": ["a"], "u2": ["b"]})
     catalogue = make_catalogue(history, titles={"a": title})
     scorer = fit_content(history, catalogue, tiny_home)
-    assert scorer(np.array([0, 1], np.int32)).tolist() == [[0, 0], [0, 0]]
+    assert scorer(history, np.array([0, 1], np.int32)).tolist() == [[0, 0], [0, 0]]
     assert generate_candidates(history, catalogue, scorer, 5).is_empty()
 
 
@@ -69,7 +69,7 @@ def test_recent_likes_weigh_more(make_history, make_catalogue) -> None:
     items = ["old", *[f"between{number:02}" for number in range(40)], "new"]
     history = make_history({"u1": items, "u2": ["x", "y"]}, serve=["u1"])
     catalogue = make_catalogue(history, categories={"old": ["a"], "x": ["a"], "new": ["b"], "y": ["b"]})
-    scores = fit_content(history, catalogue, config)(np.array([0], np.int32))[0]
+    scores = fit_content(history, catalogue, config)(history, np.array([0], np.int32))[0]
     by_item = dict(zip(history.item_ids, scores.tolist(), strict=True))
     profile = np.array([2 ** (-41 / 40), 1.0])
     expected = profile / np.linalg.norm(profile)

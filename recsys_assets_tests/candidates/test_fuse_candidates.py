@@ -24,7 +24,7 @@ def fuse(shop: tuple[History, Catalogue], per_user: int, per_source: int, **scor
     (users,) = user_blocks(history, history.users_to_serve)
     scored = {
         name: score_block(
-            history, catalogue, lambda users, rows=rows: np.array(rows, np.float32)[users], users, per_source
+            history, catalogue, lambda history, users, rows=rows: np.array(rows, np.float32)[users], users, per_source
         )
         for name, rows in scores.items()
     }
@@ -35,16 +35,16 @@ def test_adds_up_the_shares_and_keeps_every_sources_word(shop) -> None:
     popular = [[8, 6, 4, 0, 9], [9, 0, 0, 9, 0]]
     als = [[1, 8, 0, 4, 9], [0, 0, -3, 9, 0]]
     found = fuse(shop, 10, 2, popular=popular, als=als)
-    assert found.columns[:5] == ["cutoff", "user_id", "item_id", "fused_score", "n_sources"]
-    assert found.columns[5:] == ["score_popular", "rank_popular", "score_als", "rank_als"]
+    assert found.columns[:6] == ["cutoff", "user_id", "item_id", "fused_score", "rank", "n_sources"]
+    assert found.columns[6:] == ["score_popular", "rank_popular", "score_als", "rank_als"]
     # u1 had e. als scores a too, though a is not among its two best: the score is kept, and the rank is not there;
     # c is listed by none and still a candidate
     assert found.rows() == [
-        ("live", "u1", "b", 6 / 8 + 1, 2, 6.0, 2, 8.0, 1),
-        ("live", "u1", "a", 1 + 1 / 8, 1, 8.0, 1, 1.0, None),
-        ("live", "u1", "c", 0.5, 0, 4.0, None, 0.0, None),
-        ("live", "u1", "d", 0.5, 1, 0.0, None, 4.0, 2),
-        ("live", "u2", "a", 1.0, 1, 9.0, 1, 0.0, None),
+        ("live", "u1", "b", 6 / 8 + 1, 1, 2, 6.0, 2, 8.0, 1),
+        ("live", "u1", "a", 1 + 1 / 8, 2, 1, 8.0, 1, 1.0, None),
+        ("live", "u1", "c", 0.5, 3, 0, 4.0, None, 0.0, None),
+        ("live", "u1", "d", 0.5, 4, 1, 0.0, None, 4.0, 2),
+        ("live", "u2", "a", 1.0, 1, 1, 9.0, 1, 0.0, None),
     ]
 
 

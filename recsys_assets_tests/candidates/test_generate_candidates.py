@@ -13,7 +13,7 @@ from recsys_assets_tests.candidates.lists import SCHEMA, generate_candidates
 
 
 def always(scores: list[list[float]] | NDArray[np.float32]) -> Scorer:
-    return lambda users: np.array(scores, np.float32)[users]
+    return lambda history, users: np.array(scores, np.float32)[users]
 
 
 def rows(candidates: pl.DataFrame) -> list[tuple[str, str, int]]:
@@ -54,7 +54,9 @@ def test_only_users_to_serve_get_lists(make_history, make_catalogue) -> None:
 @pytest.mark.parametrize("items_of", [{}, {"u1": ["a"]}])
 def test_nobody_and_nothing_left_give_an_empty_table_of_the_same_shape(make_history, make_catalogue, items_of) -> None:
     history = make_history(items_of)
-    found = generate_candidates(history, make_catalogue(history), lambda users: np.ones((len(users), 1), np.float32), 3)
+    found = generate_candidates(
+        history, make_catalogue(history), lambda history, users: np.ones((len(users), 1), np.float32), 3
+    )
     assert found.schema == SCHEMA
     assert found.is_empty()
 

@@ -59,7 +59,8 @@ def test_companions_come_first(make_history, make_catalogue) -> None:
 
 def test_a_seed_gives_the_same_bits(history, make_catalogue) -> None:
     first, second = (
-        fit_item_embeddings(history, make_catalogue(history), config_of(3))(history.users_to_serve) for _ in range(2)
+        fit_item_embeddings(history, make_catalogue(history), config_of(3))(history, history.users_to_serve)
+        for _ in range(2)
     )
     assert first.tobytes() == second.tobytes()
 
@@ -67,11 +68,13 @@ def test_a_seed_gives_the_same_bits(history, make_catalogue) -> None:
 @pytest.mark.parametrize("items_of", [{"u1": ["a"], "u2": ["b"]}, {"u1": ["a"], "u2": ["a"]}])
 def test_items_that_never_meet_give_no_candidates(make_history, make_catalogue, items_of) -> None:
     history = make_history(items_of)
-    scores = fit_item_embeddings(history, make_catalogue(history), config_of(4))(history.users_to_serve)
+    scores = fit_item_embeddings(history, make_catalogue(history), config_of(4))(history, history.users_to_serve)
     assert scores.shape == history.shape
     assert (scores == 0).all()
 
 
 def test_a_shift_above_every_association_gives_no_candidates(history, make_catalogue) -> None:
-    scores = fit_item_embeddings(history, make_catalogue(history), config_of(4, shift=1e9))(history.users_to_serve)
+    scores = fit_item_embeddings(history, make_catalogue(history), config_of(4, shift=1e9))(
+        history, history.users_to_serve
+    )
     assert (scores == 0).all()

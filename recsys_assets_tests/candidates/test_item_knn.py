@@ -48,7 +48,7 @@ def test_equals_the_dense_formula(make_history, make_catalogue, neighbours) -> N
         }
     )
     history = make_history(random_world(5))
-    scores = fit_item_knn(history, make_catalogue(history), config)(history.users_to_serve)
+    scores = fit_item_knn(history, make_catalogue(history), config)(history, history.users_to_serve)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, by_formula(history, config), rtol=1e-5, atol=1e-6)
     assert (scores > 0).any()
@@ -56,7 +56,7 @@ def test_equals_the_dense_formula(make_history, make_catalogue, neighbours) -> N
 
 def test_the_plain_one_counts_all_items_alike(make_history, make_catalogue, tiny_home) -> None:
     history = make_history(random_world(5))
-    scores = fit_item_knn_plain(history, make_catalogue(history), tiny_home)(history.users_to_serve)
+    scores = fit_item_knn_plain(history, make_catalogue(history), tiny_home)(history, history.users_to_serve)
     expected = history.interactions.toarray() @ neighbours_by_formula(history, tiny_home.candidates.item_knn_plain)
     np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
 
@@ -66,6 +66,6 @@ def test_items_that_weigh_nothing_are_no_neighbours_and_no_trouble(make_history,
     history = make_history(world | {"u0": [*world["u0"], "taken_back"]}, weights={("u0", "taken_back"): 0.0})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores = fit_item_knn(history, make_catalogue(history), tiny_home)(history.users_to_serve)
+        scores = fit_item_knn(history, make_catalogue(history), tiny_home)(history, history.users_to_serve)
     assert history.item_ids[-1] == "taken_back"
     assert (scores[:, -1] == 0).all()

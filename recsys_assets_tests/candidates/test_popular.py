@@ -28,7 +28,7 @@ def test_each_memory_reads_its_own_column_and_unknown_counts_nothing(
 ) -> None:
     history = make_history({"u1": ["a", "b"], "u2": ["c"]})
     catalogue = make_catalogue(history, n_users={"a": 3, "b": 1}, slow={"a": 0.5, "b": 2.5}, fast={"a": 0.25, "c": 4.0})
-    assert fit(history, catalogue, tiny_home)(EVERYBODY).tolist() == [expected, expected]
+    assert fit(history, catalogue, tiny_home)(history, EVERYBODY).tolist() == [expected, expected]
 
 
 def test_equally_popular_items_go_by_item_id(make_history, make_catalogue, tiny_home) -> None:
@@ -40,13 +40,13 @@ def test_equally_popular_items_go_by_item_id(make_history, make_catalogue, tiny_
 
 def test_only_the_strongest_categories_of_a_user_count(make_history, make_catalogue) -> None:
     config = load_config({"RECSYS__CANDIDATES__POPULAR__CATEGORIES_PER_USER": "2"})
-    history = make_history({"u1": ["a", "b", "c", "d"], "u2": ["a"]})
+    weights = {("u1", "a"): 0.9, ("u1", "b"): 0.9, ("u1", "c"): 0.3, ("u1", "d"): 1.9}  # a quarter, a quarter, a half
+    history = make_history({"u1": ["a", "b", "c", "d"], "u2": ["a"]}, weights=weights)
     catalogue = make_catalogue(
         history,
         slow={"a": 10.0, "b": 100.0, "c": 2.0, "d": 4.0},
         categories={"a": ["art"], "b": ["bar"], "c": ["art", "bar", "cat"], "d": ["cat"]},
-        # of the two at a quarter, the first by name counts
-        shares={("u1", "art"): 0.25, ("u1", "bar"): 0.25, ("u1", "cat"): 0.5, ("u2", "bar"): 1.0},
     )
-    scores = fit_popular_in_category(history, catalogue, config)(EVERYBODY)
-    assert scores.tolist() == [[10 * 0.25, 0, 2 * (0.25 + 0.5), 4 * 0.5], [0, 100, 2, 0]]
+    scores = fit_popular_in_category(history, catalogue, config)(history, EVERYBODY)
+    # of the two at a quarter, the first by name counts
+    np.testing.assert_allclose(scores, [[10 * 0.25, 0, 2 * (0.25 + 0.5), 4 * 0.5], [10, 0, 2, 0]], rtol=1e-6)

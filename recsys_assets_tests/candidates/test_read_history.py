@@ -53,7 +53,6 @@ def test_catalogue_knows_the_items_of_the_history_alone(small_warehouse) -> None
         ("c", "", [], []),
     ]
     assert catalogue.categories.toarray().tolist() == [[1, 1], [0, 0], [0, 0]]  # book, film
-    assert catalogue.category_shares.toarray().tolist() == [[0, 0], [0.25, 0.75]]
     np.testing.assert_array_equal(catalogue.covisited.toarray(), [[0, 2, 0], [1, 0, 0], [0, 0, 0]])
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from recsys_assets.candidates.registry import SOURCES
+from recsys_assets.candidates.registry import SOURCES, load_source
 from recsys_assets_tests.candidates.lists import generate_candidates
 
 EACH_SOURCE = [
@@ -44,7 +44,7 @@ def test_the_smallest_histories_give_finite_scores_and_nothing_to_offer(
     catalogue = make_catalogue(history, n_users=dict.fromkeys(history.item_ids.tolist(), 1))
     scorer = SOURCES[source](history, catalogue, tiny_home)
     if items_of:
-        assert np.isfinite(scorer(history.users_to_serve)).all()
+        assert np.isfinite(scorer(history, history.users_to_serve)).all()
     assert generate_candidates(history, catalogue, scorer, 100).is_empty()  # everything there is was consumed
 
 
@@ -55,7 +55,29 @@ def test_a_scorer_scores_a_user_the_same_in_any_company(make_history, make_catal
     history = make_history(items_of, not_liked=[("u1", items_of["u1"][0])])
     catalogue = make_catalogue(history, n_users={"i0": 2}, slow={"i0": 1.0}, fast={"i0": 1.0})
     scorer = SOURCES[source](history, catalogue, tiny_home)
-    together = scorer(np.arange(8, dtype=np.int32))
-    alone = np.vstack([scorer(np.array([user], np.int32)) for user in range(8)])
+    together = scorer(history, np.arange(8, dtype=np.int32))
+    alone = np.vstack([scorer(history, np.array([user], np.int32)) for user in range(8)])
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
     assert together.shape == history.shape
+
+
+@pytest.mark.parametrize("source", EACH_SOURCE)
+def test_a_saved_scorer_scores_as_before_and_knows_users_who_came_later(
+    make_history, make_catalogue, tiny_home, tmp_path, source
+) -> None:
+    drawn = np.random.default_rng(8)
+    items_of = {f"u{user}": [f"i{item}" for item in drawn.permutation(9)[: drawn.integers(2, 6)]] for user in range(8)}
+    history = make_history(items_of)
+    catalogue = make_catalogue(
+        history, n_users={"i0": 2}, categories={f"i{n}": ["odd", "even"][: n % 3] for n in range(9)}
+    )
+    everybody = np.arange(8, dtype=np.int32)
+    fitted = SOURCES[source](history, catalogue, tiny_home)
+    fitted.save(tmp_path)
+    loaded = load_source(tmp_path, history)
+    np.testing.assert_array_equal(loaded(history, everybody), fitted(history, everybody))
+    later = make_history({"later": items_of["u3"], "u3": items_of["u3"]}, item_ids=history.item_ids)
+    scores = loaded(later, np.array([0, 1], np.int32))
+    np.testing.assert_allclose(scores[1], fitted(history, everybody)[3], rtol=1e-4, atol=1e-5)
+    if source != "user_knn":  # to whom the user of before is a neighbour
+        np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-5)

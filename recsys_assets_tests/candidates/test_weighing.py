@@ -22,7 +22,10 @@ def first_cutoff(make_history, make_catalogue):
     """Two sources with opinions of their own, and what the users chose: what `wise` thought best."""
     history = make_history({user: ["old"] for user in USERS} | {"who had all": ITEMS}, serve=USERS)
     drawn = np.random.default_rng(5).random((2, *history.shape)).astype(np.float32)
-    scorers = {"wise": lambda users: drawn[0][users].copy(), "noisy": lambda users: drawn[1][users].copy()}
+    scorers = {
+        "wise": lambda history, users: drawn[0][users].copy(),
+        "noisy": lambda history, users: drawn[1][users].copy(),
+    }
     chosen = drawn[0] > 0.8
     chosen[len(USERS) :] = False
     return history, make_catalogue(history), scorers, chosen

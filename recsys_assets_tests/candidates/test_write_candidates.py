@@ -86,6 +86,17 @@ def test_the_fusion_alone_needs_all_sources_and_replaces_none(small_warehouse, t
     assert ("popular",) not in tables.fetchall()
 
 
+def test_the_report_sees_further_than_the_ranker(small_warehouse, tiny_home, monkeypatch) -> None:
+    monkeypatch.setattr(write, "REPORTED_CUTOFF", "live")
+    candidates = tiny_home.candidates.model_copy(update={"per_user": 1})
+    config = tiny_home.model_copy(update={"candidates": candidates})
+    write_candidates(small_warehouse, config, [write.MERGED], lambda line: None)
+    first = small_warehouse.execute("SELECT user_id, item_id FROM candidates.merged WHERE cutoff = 'live'").fetchall()
+    reached = stored(small_warehouse, "reached")
+    assert [(user, item) for _, user, item, rank in reached if rank == 1] == sorted(first)
+    assert max(rank for *_, rank in reached) == 2
+
+
 def test_a_source_that_is_not_configured_stays_empty(small_warehouse, tiny_home) -> None:
     lines: list[str] = []
     write_candidates(small_warehouse, tiny_home, ["popular", "sasrec"], lines.append)
@@ -95,12 +106,12 @@ def test_a_source_that_is_not_configured_stays_empty(small_warehouse, tiny_home)
 
 def test_what_live_taught_a_source_is_kept_until_it_is_switched_off(small_warehouse, tiny_home) -> None:
     write_candidates(small_warehouse, tiny_home, ["als", "item_knn", "popular"], lambda line: None)
-    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["als", "item_knn"]
+    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["als", "item_knn", "popular"]
     arrays = np.load(tiny_home.fitted_path / "als" / "model.npz", allow_pickle=False)
-    assert (arrays["user_ids"].tolist(), arrays["item_ids"].tolist()) == (["u1", "u2"], ["a", "b", "c"])
-    assert arrays["user_factors"].shape[0] == 2
+    assert arrays["item_ids"].tolist() == ["a", "b", "c"]
+    assert arrays["item_factors"].shape[0] == 3
     candidates = tiny_home.candidates.model_copy(update={"sources": ("popular",)})
     write_candidates(
         small_warehouse, tiny_home.model_copy(update={"candidates": candidates}), ["als"], lambda line: None
     )
-    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["item_knn"]
+    assert sorted(path.name for path in tiny_home.fitted_path.iterdir()) == ["item_knn", "popular"]

@@ -95,3 +95,25 @@ def test_another_future_changes_nothing_before_it(
     before = "cutoff <> 'live'"
     assert dump_tables(config, before) == dump_tables(built_tiny_world, before)
     assert dump_tables(config) != dump_tables(built_tiny_world)
+
+
+def test_a_refresh_after_a_killed_build_answers_for_the_live_rows_alone(
+    tiny_home: Config,
+    tiny_world: Path,
+    build_models: Build,
+    run_dbt: RunDbt,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load_folder(tiny_home, tiny_world, NOW)
+    build_models(tiny_home)
+    check = ("test", "--select", "every_candidate_has_its_features")
+    with open_warehouse(tiny_home) as connection:  # as a kill between candidates and their features leaves it
+        connection.execute("DELETE FROM candidates.merged WHERE cutoff <> 'live' AND item_id = 'i01'")
+    with pytest.raises(AssertionError, match="configured to fail"):
+        run_dbt(tiny_home, *check)
+    monkeypatch.setenv("RECSYS_CUTOFFS", "live")
+    run_dbt(tiny_home, *check)
+    with open_warehouse(tiny_home) as connection:
+        connection.execute("DELETE FROM candidates.merged WHERE cutoff = 'live' AND item_id = 'i01'")
+    with pytest.raises(AssertionError, match="configured to fail"):
+        run_dbt(tiny_home, *check)

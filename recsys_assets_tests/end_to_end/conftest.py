@@ -1,17 +1,10 @@
-"""One build of the simulated shop for all tests that look at one."""
+"""Queries of what the build of the simulated shop published."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
-
-from recsys_assets_tests.end_to_end.command_line import build_world
-
-
-@pytest.fixture(scope="session")
-def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_world(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""What a person sees in the Dagster UI: the layers, a lineage, a run started with the button, its checks and freshness.
+"""What a person sees in the Dagster UI: layers, lineage, a run by the button, checks, freshness, what sensors start.
 
 RECSYS_SCREENSHOTS=FOLDER keeps a picture of each page.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,11 +17,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+
+from recsys_assets_tests.fixtures.chromium import CHROMIUM_FLAGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -34,16 +38,8 @@ A_TABLE_OF_EACH_LAYER = {
     "ranking": "training_frame",
     "evaluation": "model_report",
     "publishing": "recommendations",
+    "health": "assets",
 }
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 START_SECONDS = 300
 PAGE_SECONDS = 60
 RUN_SECONDS = 900
@@ -76,6 +72,7 @@ def new_ui(tmp_path_factory: pytest.TempPathFactory, tiny_world: Path, browser_p
         "DAGSTER_HOME": str(home / "dagster"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as in `make dev`
         "FRESHNESS_DAEMON_INTERVAL_SECONDS": "2",  # 30 otherwise
+        "RECSYS__RETRAINING__NEW_EVENTS_SHARE": "null",  # age is what the sensor is shown
     }
     load = [sys.executable, "-c", "from recsys_assets.cli import main; main()", "load", str(tiny_world)]
     subprocess.run(load, env=environment, cwd=REPOSITORY, check=True)
@@ -101,9 +98,9 @@ def ui(new_ui: Callable[[], Ui]) -> Iterator[Ui]:
 
 @pytest.fixture(scope="module")
 def materialized(new_ui: Callable[[], Ui]) -> None:
-    """Every asset is made, with the UI's own button."""
+    """Every asset of a build is made, with the UI's own button on the page of the job."""
     window = new_ui()
-    page = window.open("/asset-groups")
+    page = window.open("/locations/recsys_assets/jobs/build")
     with page.expect_response(lambda response: "mutation Launch" in (response.request.post_data or "")):
         page.get_by_role("button", name="Materialize all").click()
     window.open("/runs").locator('a[href^="/runs/"]').first.click()
@@ -213,3 +210,52 @@ def test_checks_page_says_what_the_gate_decided(ui: Ui) -> None:
     for word in ("Passed", "decision", "method"):
         expect(page.get_by_text(word, exact=True).first).to_be_visible()
     ui.keep_picture("checks")
+
+
+@pytest.mark.usefixtures("materialized")
+def test_checks_of_old_events_warn_with_a_sentence(ui: Ui) -> None:
+    page = ui.open("/assets/raw/events?view=checks")
+    page.get_by_text("newest_events_are_recent").first.click()
+    expect(page.get_by_text(re.compile(r"the newest \w+ is of 2024-0\d-\d\d, [\d,]+ days ago")).first).to_be_visible()
+    for check in (r"^volume_is_as.*weekday$", r"^few_events_come_late$"):  # long names are cut in the middle
+        expect(page.get_by_text(re.compile(check)).filter(visible=True).first).to_be_visible()
+    ui.keep_picture("freshness-checks")
+
+
+@pytest.mark.usefixtures("materialized")
+def test_health_says_what_is_fresh_as_a_table(ui: Ui) -> None:
+    page = ui.open("/assets/health/assets")
+    page.get_by_text("Show Markdown").first.click()
+    expect(page.get_by_role("cell", name="publishing/bundle", exact=True)).to_be_visible()
+    expect(page.get_by_role("columnheader", name="waits for", exact=True)).to_be_visible()
+    ui.keep_picture("health")
+
+
+def test_what_starts_runs_is_listed_and_switched_off(ui: Ui) -> None:
+    page = ui.open("/automation")
+    for name in ("new_files", "retrain_when_needed", "nightly_refresh", "weekly_build", "dead_runs"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible()
+    ui.keep_picture("automation")
+
+
+@pytest.mark.usefixtures("materialized")
+def test_an_old_model_is_trained_again_and_the_run_says_why(ui: Ui) -> None:
+    record = ui.home / "models" / "training.json"
+    written = json.loads(record.read_text())
+    old = datetime.fromisoformat(written["trained_at"]) - timedelta(days=40)
+    record.write_text(json.dumps(written | {"trained_at": old.isoformat()}))
+    page = ui.open("/locations/recsys_assets/sensors/retrain_when_needed")
+    page.locator("input[type=checkbox]").first.dispatch_event("click")  # the switch is drawn over it
+    reason = page.get_by_text(re.compile(r"recsys/reason: the model is 40 days old \(limit 30\)")).first
+    deadline = time.monotonic() + RUN_SECONDS
+    while not reason.is_visible() and time.monotonic() < deadline:
+        ui.open("/runs")
+        page.wait_for_timeout(5000)
+    expect(reason).to_be_visible()
+    ui.keep_picture("retraining-queued")
+    page.locator('a[href^="/runs/"]').first.click()
+    status = page.get_by_text(re.compile(r"^(Success|Failure|Canceled)$")).first
+    status.wait_for(timeout=RUN_SECONDS * 1000)
+    assert status.inner_text() == "Success"
+    ui.keep_picture("retraining-run")
+    assert json.loads(record.read_text())["trained_at"] > written["trained_at"]

@@ -61,6 +61,7 @@ def test_frames_without_no_source_are_the_stored_ones_to_the_bit(built_home: Pat
     assert again.fingerprint(config) == stored.fingerprint(config)
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_what_the_gate_measured_and_a_second_run_goes_on(home: Path) -> None:
     config = load_config({"RECSYS_HOME": str(home)})
     with open_warehouse(config, read_only=True) as connection:

@@ -19,15 +19,11 @@ SOURCES = {
     "repeat": make_lists(u1="bcx"),
     "silent": make_lists(),
 }
-MERGED = pl.DataFrame(
-    [("u1", "b", 0.3), ("u1", "a", 0.2), ("u1", "x", 0.2), ("u1", "c", 0.1), ("u2", "x", 0.5), ("u2", "a", 0.4)],
-    schema={"user_id": pl.String, "item_id": pl.String, "fused_score": pl.Float64},
-    orient="row",
-)
+UNION = make_lists(u1="baxc", u2="xa")
 
 
 def test_by_hand() -> None:
-    report = build_candidate_report(SOURCES.items(), MERGED, LABELS, ns=(1, 3))
+    report = build_candidate_report(SOURCES.items(), UNION, LABELS, ns=(1, 3))
     assert dict(report.schema) == CANDIDATE_REPORT_SCHEMA
     assert report.rows() == [
         # first places: popular hits u1's a and u2's a, repeat hits u1's b
@@ -39,19 +35,19 @@ def test_by_hand() -> None:
         ("silent", 1, 0.0, None, 0.0),
         ("silent", 3, 0.0, None, 0.0),
         ("union", 1, (1 / 4 + 0) / 2, None, 1.0),
-        # equal scores by item: u1's first three are b, a, x
+        # u1's first three are b, a, x
         ("union", 3, (2 / 4 + 1) / 2, None, 5 / 2),
     ]
 
 
 def test_sources_may_come_one_after_the_other() -> None:
-    generated = build_candidate_report(((source, SOURCES[source]) for source in SOURCES), MERGED, LABELS)
-    assert generated.equals(build_candidate_report(SOURCES.items(), MERGED, LABELS))
+    generated = build_candidate_report(((source, SOURCES[source]) for source in SOURCES), UNION, LABELS)
+    assert generated.equals(build_candidate_report(SOURCES.items(), UNION, LABELS))
     assert generated["n"].unique(maintain_order=True).to_list() == [10, 20, 50, 100, 200, 300]
 
 
 def test_without_labels_it_is_empty_but_has_its_columns() -> None:
-    report = build_candidate_report(SOURCES.items(), MERGED, LABELS.head(0))
+    report = build_candidate_report(SOURCES.items(), UNION, LABELS.head(0))
     assert report.is_empty()
     assert dict(report.schema) == CANDIDATE_REPORT_SCHEMA
 
@@ -64,7 +60,7 @@ items = st.lists(st.sampled_from("abcdefgh"), unique=True)
 def test_recall_grows_with_n_and_shares_stay_in_range(one: list[str], two: list[str], relevant: set[str]) -> None:
     sources = {"one": make_lists(u="".join(one)), "two": make_lists(u="".join(two))}
     labels = pl.DataFrame({"user_id": ["u"] * len(relevant), "item_id": sorted(relevant)})
-    report = build_candidate_report(sources.items(), MERGED.head(0), labels, ns=(1, 2, 4, 8))
+    report = build_candidate_report(sources.items(), UNION.head(0), labels, ns=(1, 2, 4, 8))
     assert not report.select("source", "n").is_duplicated().any()
     for source, listed, other in (("one", one, two), ("two", two, one)):
         rows = report.filter(pl.col("source") == source)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 
 from recsys_assets.evaluation import plots
 from recsys_assets.evaluation.candidate_report import CANDIDATE_REPORT_SCHEMA
+from recsys_assets.evaluation.feature_drift import DRIFT_SCHEMA
 from recsys_assets.evaluation.importance import FEATURE_IMPORTANCE_SCHEMA
 from recsys_assets.evaluation.report import MODEL_REPORT_SCHEMA
 from recsys_assets.evaluation.segment_report import SEGMENT_REPORT_SCHEMA
@@ -49,8 +51,14 @@ SEGMENTS = pl.DataFrame(
     schema=SEGMENT_REPORT_SCHEMA,
     orient="row",
 )
+DRIFT = pl.DataFrame(
+    [(f"feature_{number:02}", 0.5 / (1 + number), 0.1, 0.1, 1000, 900, 0.1, 0.2) for number in range(40)],
+    schema=DRIFT_SCHEMA,
+    orient="row",
+)
 PLOTS: list[tuple[Callable[..., bytes], pl.DataFrame]] = [
     (plots.plot_feature_importance, IMPORTANCE),
+    (partial(plots.plot_feature_drift, limit=0.25), DRIFT),
     (plots.plot_candidate_recall, CANDIDATES),
     (plots.plot_models, MODELS),
     (plots.plot_segments, SEGMENTS),

@@ -1,6 +1,7 @@
 """A small warehouse with candidates of four cutoffs, and ranking frames without one."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -123,7 +124,15 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         replace_table(
             connection,
             "intermediate.int_cutoffs",
-            pl.DataFrame({"cutoff": CUTOFFS, "role": [roles[name] for name in CUTOFFS], "cutoff_number": [1, 2, 3, 4]}),
+            pl.DataFrame(
+                {
+                    "cutoff": CUTOFFS,
+                    "role": [roles[name] for name in CUTOFFS],
+                    "cutoff_number": [1, 2, 3, 4],
+                    "as_of": [datetime(2024, 3, day) for day in (1, 8, 15, 22)],
+                    "split": "temporal",
+                }
+            ),
         )
         replace_table(
             connection,

@@ -3,7 +3,11 @@
 import gzip
 import json
 
-from recsys_assets_tests.sources.conftest import Shop
+from recsys_assets.sources.contract import REJECTED, TABLES
+from recsys_assets.sources.cutting import find_forgotten_rows
+from recsys_assets.sources.forgotten import Forgotten, Tombstone
+from recsys_assets.sources.formats import InputFile
+from recsys_assets_tests.sources.conftest import NOW, Shop
 
 GOOD = '{"user_id": "u1", "item_id": "i1", "ts": "2024-01-01"}'
 
@@ -58,6 +62,29 @@ def test_attributes_given_as_an_object_are_not_nested(shop: Shop) -> None:
     shop.load()
     ((text,),) = shop.query("SELECT attributes FROM raw.users")
     assert json.loads(text) == {"age": 7, "country": "NO"}
+
+
+def test_a_record_that_was_rejected_on_arrival_stays_rejected(shop: Shop) -> None:
+    good = json.loads(GOOD)
+    marked = [good | {REJECTED: "ts is in the future"}, {"user_id": "u2", REJECTED: ""}, good | {REJECTED: None}]
+    shop.write_jsonl("events.jsonl", [*marked, good | {"note": REJECTED, "more": {REJECTED: "deep"}}])
+    shop.load()
+    assert shop.rejected() == [(1, "ts is in the future"), (2, "")]
+    assert shop.query("SELECT line FROM raw.events ORDER BY line") == [(3,), (4,)]
+
+
+def test_a_file_of_records_that_were_rejected_on_arrival_is_not_refused_for_what_they_lack(shop: Shop) -> None:
+    shop.write_jsonl("events.jsonl", [{"user_id": "u1", REJECTED: "item_id is missing"}])
+    shop.load()
+    assert shop.rejected() == [(1, "item_id is missing")]
+
+
+def test_a_record_that_was_rejected_on_arrival_is_its_users_when_she_is_forgotten(shop: Shop) -> None:
+    shop.write_jsonl("events.jsonl", [{"user_id": user, REJECTED: "item_id is missing"} for user in ("café", "u2")])
+    forgotten = Forgotten(users=())
+    tombstone = Tombstone(hash=forgotten.hash_id("café"), forgotten_at=NOW, models=())
+    file = InputFile(TABLES["events"], shop.folder / "events.jsonl", "events.jsonl")
+    assert find_forgotten_rows(file, forgotten.model_copy(update={"users": (tombstone,)})).ranges == ((1, 2),)
 
 
 def test_nan_is_no_value(shop: Shop) -> None:

@@ -168,6 +168,7 @@ backup.back_up(config, target, print) if action == "backup" else backup.restore(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["backup", "restore"])
 @pytest.mark.parametrize(("step", "count"), [("open", 9), ("open", 14), ("os.rename", 1)])
 def test_a_kill_leaves_nothing_or_everything_and_the_next_try_succeeds(

@@ -104,7 +104,7 @@ def test_an_empty_home_has_no_faults(tiny_home) -> None:
             "raw tables",
             "1 rows are of no file",
         ),
-        (lambda config: config.warehouse_path.write_bytes(b"torn"), "warehouse", "cannot be read"),
+        (lambda config: config.warehouse_path.write_bytes(b"torn"), "warehouse", "is damaged"),
     ],
     ids=["changed", "gone", "stranger", "row lost", "rejection lost", "row doubled", "row of nobody", "torn warehouse"],
 )

@@ -1,3 +1,4 @@
+{{ config(materialized='table_by_cutoff') }}
 {% set half_life_shares = var('candidates').popular.half_life_shares %}
 {% set variants = ['all'] + half_life_shares.keys() | list %}
 {% set group_size = 200 %}
@@ -10,6 +11,7 @@ with history as (
         event_age,
         count(*) over (partition by cutoff) as n_events
     from {{ ref('int_history') }}
+    where {{ is_made() }}
 ),
 
 items as (

@@ -1,3 +1,4 @@
+{{ config(materialized='table_by_cutoff') }}
 {% set half_life_shares = var('candidates').popular.half_life_shares %}
 {% set prior_events = 10 %}         {# how many average events a mean or share of few is mixed with #}
 {% set prior_decayed_events = 5 %}  {# the same for the trend, in fast-decayed events #}
@@ -11,6 +12,7 @@ with history as (
     from {{ ref('int_history') }} as history
     inner join {{ ref('int_cutoffs') }} as cutoffs on history.cutoff = cutoffs.cutoff
     inner join {{ ref('int_event_types') }} as event_types on history.event_type = event_types.event_type
+    where {{ is_made('history.cutoff') }}
 ),
 
 item_events as (
@@ -56,6 +58,7 @@ user_varieties as (
         user_id,
         count(*) as n_categories
     from {{ ref('user_category_shares') }}
+    where {{ is_made() }}
     group by cutoff, user_id
 ),
 

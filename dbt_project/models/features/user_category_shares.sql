@@ -1,3 +1,5 @@
+{{ config(materialized='table_by_cutoff') }}
+
 with user_items as (
     select
         cutoff,
@@ -5,7 +7,7 @@ with user_items as (
         item_id,
         weight
     from {{ ref('int_user_items') }}
-    where weight > 0 and not is_disliked
+    where weight > 0 and not is_disliked and {{ is_made() }}
 ),
 
 items as (

@@ -1,3 +1,4 @@
+{{ config(materialized='table_by_cutoff') }}
 {% set prior_ratings = 10 %}  {# how many average ratings a user's mean is mixed with #}
 
 with user_events as (
@@ -18,6 +19,7 @@ with user_events as (
         coalesce({{ stable_sum("case when event_type = 'rating' then value end") }}, 0.0) as rating_sum,
         coalesce({{ stable_sum("case when event_type = 'rating' then value * value end") }}, 0.0) as rating_square_sum
     from {{ ref('int_history') }}
+    where {{ is_made() }}
     group by cutoff, user_id, as_of
 ),
 
@@ -41,6 +43,7 @@ user_items as (
     from {{ ref('int_user_items') }} as user_items
     inner join {{ ref('item_features') }} as items
         on user_items.cutoff = items.cutoff and user_items.item_id = items.item_id
+    where {{ is_made('user_items.cutoff') }}
     group by user_items.cutoff, user_items.user_id
 ),
 
@@ -51,6 +54,7 @@ user_categories as (
         count(*) as n_categories,
         {{ stable_sum('-share * ln(share)') }} as category_entropy
     from {{ ref('user_category_shares') }}
+    where {{ is_made() }}
     group by cutoff, user_id
 ),
 
@@ -61,6 +65,7 @@ top_categories as (
         category,
         share
     from {{ ref('user_category_shares') }}
+    where {{ is_made() }}
     qualify row_number() over (partition by cutoff, user_id order by share desc, category asc) = 1
 ),
 
@@ -70,6 +75,7 @@ user_creators as (
         user_id,
         count(*) as n_creators
     from {{ ref('user_creator_shares') }}
+    where {{ is_made() }}
     group by cutoff, user_id
 ),
 
@@ -80,6 +86,7 @@ top_creators as (
         creator,
         share
     from {{ ref('user_creator_shares') }}
+    where {{ is_made() }}
     qualify row_number() over (partition by cutoff, user_id order by share desc, creator asc) = 1
 )
 

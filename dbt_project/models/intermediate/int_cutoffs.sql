@@ -1,3 +1,4 @@
+{{ config(materialized='table_by_cutoff') }}
 {% set split = var('split') %}
 {% set min_history_events = split.min_history_events %}
 
@@ -200,6 +201,21 @@ cutoffs as (
         )
 )
 
+{# The plan is made by a build. A refresh keeps it, and moves `live` on to the last event. #}
+{% if is_refresh() %}
+select
+    planned_before.cutoff,
+    planned_before.role,
+    planned_before.split,
+    planned_before.split_reason,
+    planned_before.cutoff_number,
+    planned_before.visible_until,
+    planned_before.labels_until,
+    all_events.last_at as as_of
+from {{ this }} as planned_before
+cross join all_events
+where planned_before.cutoff = 'live'
+{% else %}
 select
     cutoff,
     role,
@@ -210,3 +226,4 @@ select
     lag(visible_until) over (order by horizons_back) as labels_until,
     coalesce(visible_until, last_at) as as_of
 from cutoffs
+{% endif %}

@@ -1,3 +1,5 @@
+{{ config(materialized='table_by_cutoff') }}
+
 with visible as (
     select
         user_cutoffs.cutoff,
@@ -13,6 +15,7 @@ with visible as (
         on
             user_cutoffs.user_id = interactions.user_id
             and (user_cutoffs.visible_until is null or user_cutoffs.visible_until > interactions.occurred_at)
+    where {{ is_made('user_cutoffs.cutoff') }}
 )
 
 select

@@ -1,7 +1,9 @@
+{{ config(materialized='table_by_cutoff') }}
+
 with user_cutoffs as (
     select *
     from {{ ref('int_user_cutoffs') }}
-    where visible_until is not null
+    where visible_until is not null and {{ is_made() }}
 ),
 
 user_items as (
@@ -11,6 +13,7 @@ user_items as (
         item_id,
         is_consumed
     from {{ ref('int_user_items') }}
+    where {{ is_made() }}
 ),
 
 known_items as (

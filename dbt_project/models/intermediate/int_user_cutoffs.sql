@@ -1,3 +1,4 @@
+{{ config(materialized='table_by_cutoff') }}
 {% set split = var('split') %}
 {% set cutoffs_newest_first = ['live', 'test', 'validation'] %}
 {% for number in range(split.training_cutoffs, 0, -1) %}
@@ -93,3 +94,4 @@ select
     *,
     n_history_events >= {{ split.min_history_events }} as is_target
 from either
+where {{ is_made() }}

@@ -1,3 +1,5 @@
+{{ config(materialized='table_by_cutoff') }}
+
 select
     cutoff,
     user_id,
@@ -14,4 +16,5 @@ select
     min(event_age) as last_event_age,
     max_by(value, event_number) filter (where value is not null) as last_value
 from {{ ref('int_history') }}
+where {{ is_made() }}
 group by cutoff, user_id, item_id
