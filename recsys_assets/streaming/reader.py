@@ -24,6 +24,7 @@ POLL_SECONDS: Final = 0.2
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 WAIT_FOR_OWNER_SECONDS: Final = 30.0
 BROKER_SECONDS: Final = 10.0
+TOPIC_SECONDS: Final = 10.0
 SECRET_PREFIX: Final = "file:"
 
 Place = tuple[str, int]
@@ -73,6 +74,7 @@ class StreamReader:
         self._config, self._settings, self._say = config, config.stream, say
         self._partitions: dict[Place, Partition] = {}
         self._is_assigned = self._is_waiting = self._is_unreachable = False
+        self._missing: dict[str, float] = {}  # topics that the broker does not have yet, and since when we know it
         self._looked_at = float("-inf")
         self._failure: RecsysError | None = None
         self.measures = StreamMeasures()
@@ -80,8 +82,11 @@ class StreamReader:
     def run(self, is_stopped: Callable[[], bool], *, until_end: bool = False) -> None:
         """Read until told to stop, or until every partition's end; what is in memory then is written.
 
+        A topic that is not there yet is waited for; a run that is to end gives it `TOPIC_SECONDS`.
+
         Raises:
-            RecsysError: a batch cannot be written, the topic was made anew, or the broker does not let us read.
+            RecsysError: a batch cannot be written, the topic was made anew, the broker does not let us read, or a run
+                that is to end finds no such topic.
         """
         from confluent_kafka import Consumer
 
@@ -93,6 +98,8 @@ class StreamReader:
                     self._receive(message)
                 if self._failure:
                     raise self._failure
+                if until_end:
+                    self._give_up_on_missing()
                 self._write_due(consumer)
                 self._look(consumer)
             for place in [*self._partitions]:
@@ -131,6 +138,9 @@ class StreamReader:
             self._failure = error if isinstance(error, RecsysError) else RecsysError(why)
             return
         consumer.assign(assigned)
+        for one in assigned:
+            if self._missing.pop(one.topic, None):
+                self._say(f"  topic {one.topic} is there now")
         self._is_assigned = True
         self._is_waiting = False  # what was assigned is not paused: the next look does it again
         _LOGGER.info("stream_assigned", partitions=[f"{one.topic}/{one.partition}@{one.offset}" for one in assigned])
@@ -174,10 +184,14 @@ class StreamReader:
                 return
             self.measures.errors.labels(error.name()).inc()
             _LOGGER.warning("stream_error", code=error.name(), error=error.str())
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                if topic not in self._missing:
+                    self._say(f"  ! the broker has no topic {topic}: waiting for it")
+                    self._missing[topic] = time.monotonic()
+                return
             if error.fatal() or error.code() in (
                 KafkaError.TOPIC_AUTHORIZATION_FAILED,
                 KafkaError.GROUP_AUTHORIZATION_FAILED,
-                KafkaError.UNKNOWN_TOPIC_OR_PART,
             ):
                 raise RecsysError(f"The broker does not let us read: {error.str()}.")
             return
@@ -237,8 +251,17 @@ class StreamReader:
         self._is_waiting = is_full
         self.measures.waiting.set(is_full)
 
+    def _give_up_on_missing(self) -> None:
+        for topic, since in self._missing.items():
+            if time.monotonic() - since > TOPIC_SECONDS:
+                raise RecsysError(f"The broker has no topic {topic}; stream.topics names it.")
+
     def _is_at_end(self) -> bool:
-        return self._is_assigned and all(partition.is_at_end for partition in self._partitions.values())
+        return (
+            self._is_assigned
+            and not self._missing
+            and all(partition.is_at_end for partition in self._partitions.values())
+        )
 
 
 def check_settings(config: Config) -> None:

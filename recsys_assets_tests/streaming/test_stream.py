@@ -26,6 +26,7 @@ from recsys_assets_tests.end_to_end.command_line import RECSYS
 from recsys_assets_tests.streaming.conftest import TOPIC, Broker, Streaming
 
 ReadAll = Callable[[Config], list[str]]
+CLIENT_THAT_MAKES_NO_TOPIC = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500"}
 N_KILLS = int(os.environ.get("RECSYS_STREAM_KILLS", "4"))
 
 
@@ -58,8 +59,12 @@ def reading(config: Config) -> Iterator[tuple[StreamReader, list[str]]]:
         thread.join(20)
 
 
+def n_batches(said: list[str]) -> int:
+    return sum("messages of" in line for line in said)
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert is_so()
@@ -98,10 +103,29 @@ def test_batches_go_when_they_are_large_or_old(broker: Broker, streaming: Stream
     with reading(config) as (one, said):
         for number in range(2):
             broker.send_events([number])
-            wait_until(lambda n=number: len(said) > n)
-    assert len(said) == 2
+            wait_until(lambda n=number: n_batches(said) > n)
+    assert n_batches(said) == 2
     text = "".join(family.name for family in one.measures.registry.collect())
     assert "recsys_stream_lag_messages" in text
+
+
+def test_a_topic_that_comes_later_is_waited_for(broker: Broker, streaming: Streaming) -> None:
+    config = streaming(batch_seconds=0.1, client=CLIENT_THAT_MAKES_NO_TOPIC)
+    with reading(config) as (_, said):
+        wait_until(lambda: f"  ! the broker has no topic {TOPIC}: waiting for it" in said)
+        broker.send_events(range(3))
+        wait_until(lambda: n_batches(said) == 1)
+    assert land_all(config)[0] == event_ids(3)
+
+
+def test_a_run_that_is_to_end_names_the_topic_that_is_not_there(
+    broker: Broker, streaming: Streaming, read_all: ReadAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.send_events(range(3))
+    monkeypatch.setattr(reader, "TOPIC_SECONDS", 0.5)
+    config = streaming(topics={TOPIC: "events", "klicks": "events"}, client=CLIENT_THAT_MAKES_NO_TOPIC)
+    with pytest.raises(RecsysError, match="The broker has no topic klicks"):
+        read_all(config)
 
 
 @pytest.mark.slow
@@ -112,9 +136,9 @@ def test_too_much_that_is_not_landed_stops_the_reading(broker: Broker, streaming
         wait_until(lambda: any("waiting" in line for line in said))
         broker.send_events(range(100, 200))
         time.sleep(1.5)
-        assert sum("messages of" in line for line in said) == 1
+        assert n_batches(said) == 1
         assert land_all(config)[0] == event_ids(100)
-        wait_until(lambda: sum("messages of" in line for line in said) == 2)
+        wait_until(lambda: n_batches(said) == 2)
     assert land_all(config)[0] == event_ids(200)
 
 
