@@ -77,7 +77,7 @@ check-deploy: $(DEV_READY) ## the part of check that looks at deploy/: image, co
 
 lock: $(DEV_READY) ## newest versions that pyproject.toml allows, into the lock files
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-		--extra sample --extra redis --extra store --extra stream --extra test --extra check --extra lock \
+		--extra sample --extra redis --extra store --extra stream --extra traces --extra test --extra check --extra lock \
 		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --output-file requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra sample \
 		--constraint requirements-dev.lock \

@@ -32,6 +32,7 @@ from recsys_assets.settings import (
     SplitConfig,
     StoreConfig,
     StreamConfig,
+    TracesConfig,
     WarehouseConfig,
 )
 
@@ -63,6 +64,7 @@ class Config(Section):
     publishing: PublishingConfig
     logs: LogsConfig
     metrics: MetricsConfig
+    traces: TracesConfig
     retraining: RetrainingConfig
     freshness: FreshnessConfig
     service: ServiceConfig

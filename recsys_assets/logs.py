@@ -17,7 +17,18 @@ from recsys_assets import log_file
 from recsys_assets.config import Config
 
 ROOT: Final = "recsys_assets"
-FIRST_FIELDS: Final = ("timestamp", "level", "event", "logger", "command", "run_id", "job", "step_key", "asset_key")
+FIRST_FIELDS: Final = (
+    "timestamp",
+    "level",
+    "event",
+    "logger",
+    "command",
+    "request_id",
+    "run_id",
+    "job",
+    "step_key",
+    "asset_key",
+)
 LONGEST_WAIT: Final = 1000  # lines kept while the home is empty, or its log cannot be written
 _BYTES_PER_MEGABYTE: Final = 1_000_000
 

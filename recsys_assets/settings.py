@@ -233,6 +233,11 @@ class MetricsConfig(Section):
     pushgateway: str | None = Field(pattern=r"^https?://")
 
 
+class TracesConfig(Section):
+    endpoint: str | None = Field(pattern=r"^https?://")
+    share: float = Field(ge=0, le=1)
+
+
 class RetrainingConfig(Section):
     new_events_share: float | None = Field(gt=0, lt=1)
     max_age_days: float | None = Field(gt=0)

@@ -1,5 +1,6 @@
 """One JSON object a line, from whoever logs, once it was said where to."""
 
+import ast
 import json
 import logging
 import subprocess
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from recsys_assets.config import Config, load_config
+from recsys_assets.config import PROJECT_ROOT, Config, load_config
 from recsys_assets.logs import configure_logs, get_logger
 
 
@@ -91,3 +92,20 @@ def test_the_packages_are_silent_in_a_plain_shell() -> None:
     code = "from recsys_assets.logs import get_logger; get_logger('recsys_assets.x').error('lost', rows=1)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_every_event_of_the_log_is_in_the_docs() -> None:
+    logged: set[str] = set()
+    for path in (PROJECT_ROOT / "recsys_assets").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(
+                        ast.Name("LOGGER" | "_LOGGER" | "logger"), "debug" | "info" | "warning" | "error" | "exception"
+                    ),
+                    args=[ast.Constant(str(event)), *_],
+                ):
+                    logged.add(event)
+    page = (PROJECT_ROOT / "docs/observability.md").read_text("utf-8")
+    assert len(logged) > 40
+    assert {event for event in logged if f"`{event}`" not in page} == set()

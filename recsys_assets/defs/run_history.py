@@ -3,10 +3,12 @@
 from collections import defaultdict
 
 import dagster as dg
+from dagster._core.execution.stats import StepEventStatus
 from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as CheckStatus
 
 from recsys_assets.defs.checks import CHECKED_BEFORE_PUBLISHING, gate_passed
+from recsys_assets.traces import Timed
 from recsys_assets.upkeep.build_metrics import JobRuns, Runs
 
 LONGEST_HISTORY = 1000  # runs looked back at
@@ -33,15 +35,22 @@ def read_runs(instance: dg.DagsterInstance) -> Runs:
             seconds=success.end_time - success.start_time
             if success and success.end_time and success.start_time
             else None,
-            step_seconds=_read_steps(instance, success.dagster_run.run_id) if success else {},
+            step_seconds={
+                step.name: step.ended_at - step.started_at
+                for step in (read_steps(instance, success.dagster_run.run_id) if success else ())
+            },
             failed_runs=failed_runs,
         )
     return Runs(jobs=jobs, gate_passed=_read_gate(instance))
 
 
-def _read_steps(instance: dg.DagsterInstance, run_id: str) -> dict[str, float]:
-    stats = instance.get_run_step_stats(run_id)
-    return {step.step_key: step.end_time - step.start_time for step in stats if step.start_time and step.end_time}
+def read_steps(instance: dg.DagsterInstance, run_id: str) -> list[Timed]:
+    """The steps of a run that have ended."""
+    return [
+        Timed(step.step_key, step.start_time, step.end_time, step.status is StepEventStatus.FAILURE)
+        for step in instance.get_run_step_stats(run_id)
+        if step.start_time and step.end_time
+    ]
 
 
 def _read_gate(instance: dg.DagsterInstance) -> bool | None:

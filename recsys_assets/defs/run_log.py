@@ -11,6 +11,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from recsys_assets.config import load_config
 from recsys_assets.defs.failures import explain_error
 from recsys_assets.logs import configure_logs, get_logger
+from recsys_assets.traces import Timed, trace_run
 from recsys_assets.upkeep.build_metrics import write_metrics
 
 LOGGER = get_logger("recsys_assets.run")
@@ -60,11 +61,11 @@ class RunLogHandler(logging.Handler):
         elif kind is DagsterEventType.ASSET_CHECK_EVALUATION:
             _log_check(event.asset_check_evaluation_data)
         elif kind in (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED):
-            self._end_run(event)
+            self._end_run(event, meta["run_id"])
         if event is not None and event.is_step_event and kind in STEP_ENDS:
             unbind_contextvars("step_key")
 
-    def _end_run(self, event: DagsterEvent) -> None:
+    def _end_run(self, event: DagsterEvent, run_id: str) -> None:
         seconds = round(time.monotonic() - self.started, 3)
         if event.event_type is DagsterEventType.RUN_SUCCESS:
             LOGGER.info("run_finished", seconds=seconds)
@@ -73,14 +74,24 @@ class RunLogHandler(logging.Handler):
         else:
             error = event.job_failure_data.error
             LOGGER.error("run_failed", seconds=seconds, error=explain_error(error) if error else event.message)
-        from recsys_assets.defs.run_history import read_runs  # it imports the checks, and they the layers
+        from recsys_assets.defs.run_history import read_runs, read_steps  # it imports the checks, and they the layers
 
+        config = load_config()
         with dg.DagsterInstance.get() as instance:
-            write_metrics(load_config(), read_runs(instance))
+            write_metrics(config, read_runs(instance))
+            if config.traces.endpoint is not None:
+                trace_run(config, run_id, _timed(instance, run_id, event), read_steps(instance, run_id))
         unbind_contextvars("run_id", "job")
 
 
 STEP_ENDS = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_SKIPPED)
+
+
+def _timed(instance: dg.DagsterInstance, run_id: str, end: DagsterEvent) -> Timed:
+    record = instance.get_run_record_by_id(run_id)
+    now = time.time()
+    started_at = record.start_time if record and record.start_time else now
+    return Timed(end.job_name, started_at, now, end.event_type is not DagsterEventType.RUN_SUCCESS)
 
 
 def _log_materialization(event: DagsterEvent) -> None:

@@ -59,7 +59,8 @@ class Service:
             SessionsUnavailable: the store does not answer.
         """
         try:
-            events = await self.sessions.read(user_id)
+            with self.measures.stage("session"):
+                events = await self.sessions.read(user_id)
         except SessionsUnavailable:
             self.measures.sessions_up.set(0)
             raise

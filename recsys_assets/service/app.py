@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import Response
 
+from recsys_assets import __version__
 from recsys_assets.config import Config, load_config
 from recsys_assets.errors import RecsysError
 from recsys_assets.logs import configure_logs, get_logger
@@ -43,6 +44,7 @@ from recsys_assets.service.recommender import (
 from recsys_assets.service.rules import Place
 from recsys_assets.service.sessions import SessionsUnavailable, open_sessions
 from recsys_assets.service.shapes import ErasureOut, EventsIn, FaultOut, ImpressionsIn, ListOut, RankIn, ReceiptOut
+from recsys_assets.traces import INSTRUMENTATION, open_traces
 
 LOGGER = get_logger(__name__)
 APP_NEEDS_KEYS: Final = "RECSYS_SERVICE_NEEDS_KEYS"  # an environment variable: worker processes are started anew
@@ -69,7 +71,8 @@ def create_app(config: Config | None = None) -> FastAPI:
     """
     needs_keys = bool(os.environ.get(APP_NEEDS_KEYS))
     config = config or load_config()
-    measures = Measures()
+    traces = open_traces(config, "recsys-service")
+    measures = Measures(traces.get_tracer(INSTRUMENTATION, __version__) if traces else None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -85,6 +88,8 @@ def create_app(config: Config | None = None) -> FastAPI:
             yield
             await erasures.stop()
         await sessions.close()
+        if traces:
+            traces.shutdown()
 
     app = FastAPI(
         title="Recsys Assets",
@@ -94,6 +99,14 @@ def create_app(config: Config | None = None) -> FastAPI:
         responses=REFUSALS,
         docs_url=None,  # the page has one that loads nothing from elsewhere
         redoc_url=None,
+        telemetry={
+            "tracing": traces is not None,
+            "tracer_provider": traces,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.add_middleware(Guard, config=config, measures=measures, needs_keys=needs_keys)
     _add_lists(app)

@@ -1,11 +1,15 @@
 """What every request passes: size, key, rate; and what every answer carries: security headers and its time."""
 
+import re
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 from fastapi import HTTPException
+from opentelemetry.trace import get_current_span
+from structlog.contextvars import bind_contextvars
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
@@ -16,6 +20,8 @@ from recsys_assets.service.measures import Measures
 LOGGER = get_logger(__name__)
 OPEN: Final = ("/healthz", "/readyz")
 ARRIVED: Final = "recsys.arrived"
+REQUEST_ID: Final = b"x-request-id"
+ACCEPTABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # anything else could write into the log
 KEYS_EVERY_SECONDS: Final = 2.0
 HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -54,12 +60,15 @@ class Guard:
             return
         scope[ARRIVED] = started = time.perf_counter()
         status = 500
+        request_id = _request_id(scope)
+        bind_contextvars(request_id=request_id.decode())  # a request is a task: its context ends with it
+        get_current_span().set_attribute("recsys.request_id", request_id.decode())
 
         async def answer(message: dict[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), *HEADERS]
+                message["headers"] = [*message.get("headers", []), *HEADERS, (REQUEST_ID, request_id)]
             await send(message)
 
         refusal = self._refusal(scope)
@@ -70,7 +79,9 @@ class Guard:
                 await self.app(scope, _Limited(receive, self.config.service.max_body_bytes), answer)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self.measures.requests.labels(route, status).observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.measures.requests.labels(route, status).observe(seconds)
+            LOGGER.debug("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
 
     def _refusal(self, scope: dict[str, Any]) -> tuple[int, str] | None:
         headers = dict(scope["headers"])
@@ -116,6 +127,12 @@ def wanted_scope(method: str, path: str) -> Scope:
     if method == "DELETE" or path.startswith("/v1/builds/"):
         return "admin"
     return "write" if path in ("/v1/events", "/v1/impressions") else "read"
+
+
+def _request_id(scope: dict[str, Any]) -> bytes:
+    """The id that the caller gave the request, so that her log and ours are one story; else a new one."""
+    given: bytes = dict(scope["headers"]).get(REQUEST_ID, b"")
+    return given if ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(8).encode()
 
 
 class _Limited:

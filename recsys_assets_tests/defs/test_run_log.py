@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from recsys_assets.config import PROJECT_ROOT, Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.logs import get_logger
+from recsys_assets_tests.fixtures.collector import collect
 
 
 @dg.asset(key=["raw", "things"])
@@ -114,3 +115,19 @@ def test_a_run_that_cannot_log_succeeds_all_the_same(instance: dg.DagsterInstanc
     run_id = run(instance, things)
     assert instance.get_run_by_id(run_id).is_success
     assert f"The log {tiny_home.log_path} cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:Handling yaml-defined")
+def test_a_collector_gets_a_span_of_the_run_and_one_below_it_for_each_step(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collect() as collector:
+        monkeypatch.setenv("RECSYS__TRACES__ENDPOINT", collector.address)
+        run_id = run(instance, things, fragile)
+    whole = collector.named("small")
+    steps = [collector.named(name) for name in ("raw__things", "fragile")]
+    assert [step.parent_span_id for step in steps] == [whole.span_id] * 2
+    assert whole.start_time_unix_nano <= steps[0].start_time_unix_nano < steps[0].end_time_unix_nano
+    assert steps[1].end_time_unix_nano <= whole.end_time_unix_nano
+    assert [span.status.code for span in (whole, *steps)] == [2, 1, 2]  # error, ok, error
+    assert {one.value.string_value for span in (whole, *steps) for one in span.attributes} == {run_id}
