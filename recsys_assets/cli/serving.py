@@ -1,6 +1,8 @@
 """The service, and the keys to it."""
 
 import os
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -23,6 +25,7 @@ def serve(
     import uvicorn
 
     from recsys_assets.service.app import APP_NEEDS_KEYS, check_address, listens_beyond
+    from recsys_assets.service.measures import SHARED_FOLDER
 
     config = load_config()
     settings = config.service
@@ -30,20 +33,23 @@ def serve(
     check_address(config, host)
     os.environ["RECSYS_HOME"] = str(config.home)  # for the worker processes
     os.environ[APP_NEEDS_KEYS] = "1" if listens_beyond(host) else ""
-    try:
-        uvicorn.run(
-            "recsys_assets.service.app:create_app",
-            factory=True,
-            host=host,
-            port=settings.port if port is None else port,
-            workers=workers,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-    except KeyboardInterrupt:
-        raise typer.Abort from None
+    with ExitStack() as stack:
+        if workers > 1:
+            os.environ[SHARED_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="recsys-metrics-"))
+        try:
+            uvicorn.run(
+                "recsys_assets.service.app:create_app",
+                factory=True,
+                host=host,
+                port=settings.port if port is None else port,
+                workers=workers,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+        except KeyboardInterrupt:
+            raise typer.Abort from None
 
 
 @keys.command("add")

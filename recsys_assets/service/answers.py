@@ -62,9 +62,9 @@ class Service:
             with self.measures.stage("session"):
                 events = await self.sessions.read(user_id)
         except SessionsUnavailable:
-            self.measures.sessions_up.set(0)
+            self.measures.state.sessions_up = False
             raise
-        self.measures.sessions_up.set(1)
+        self.measures.state.sessions_up = True
         built = bundle.model.event_ids if bundle.model else frozenset()
         return [event for event in events if event.event_id not in built]
 

@@ -212,7 +212,7 @@ def _add_posts(app: FastAPI, config: Config) -> None:
             for user_id, own in of_user.items():
                 await service.sessions.add(user_id, own)
         except SessionsUnavailable:  # the events are kept: the next build knows them
-            service.measures.sessions_up.set(0)
+            service.measures.state.sessions_up = False
             service.measures.fallbacks.labels(SESSIONS_DOWN).inc()
         return receipt_response(receipt)
 
@@ -266,10 +266,8 @@ def _add_operations(app: FastAPI, measures: Measures) -> None:
     async def metrics(request: Request) -> Response:
         """For Prometheus."""
         bundle = request.app.state.service.holder.bundle
-        measures.bundle_age.set(bundle.age_seconds() if bundle else -1)
-        measures.bundle.clear()
-        if bundle:
-            measures.bundle.labels(bundle.manifest.build_id, bundle.manifest.model_version).set(1)
+        measures.state.bundle_age = bundle.age_seconds() if bundle else -1
+        measures.state.bundle = (bundle.manifest.build_id, bundle.manifest.model_version) if bundle else None
         return Response(measures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

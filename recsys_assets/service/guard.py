@@ -77,6 +77,9 @@ class Guard:
                 await _refuse(answer, *refusal)
             else:
                 await self.app(scope, _Limited(receive, self.config.service.max_body_bytes), answer)
+        except Exception:
+            LOGGER.exception("request_failed", method=scope["method"])
+            raise
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started

@@ -1,17 +1,50 @@
 """What Prometheus sees of the service, at `/metrics`."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from opentelemetry.trace import NoOpTracer, Tracer
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's: there the workers of a service count together
+
+
+class State(Collector):
+    """What is so now, as the process that is asked sees it.
+
+    Attributes:
+        bundle_age: seconds since the bundle in use was made; -1: there is none.
+        bundle: its build_id and model_version.
+        sessions_up: whether the session store answered last time.
+    """
+
+    def __init__(self) -> None:
+        self.bundle_age = -1.0
+        self.bundle: tuple[str, str] | None = None
+        self.sessions_up = True
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        age_words = "Since the bundle in use was made; -1: there is none."
+        yield GaugeMetricFamily("recsys_bundle_age_seconds", age_words, self.bundle_age)
+        info = GaugeMetricFamily("recsys_bundle_info", "The bundle in use.", labels=["build_id", "model_version"])
+        if self.bundle:
+            info.add_metric(self.bundle, 1)
+        yield info
+        up_words = "1: the session store answered last time."
+        yield GaugeMetricFamily("recsys_sessions_up", up_words, int(self.sessions_up))
 
 
 class Measures:
-    """One process's counters. No label ever holds an id of a user or an item.
+    """What is counted. No label ever holds an id of a user or an item.
 
     Args:
         tracer: makes a span of each stage, below the request's.
@@ -19,6 +52,7 @@ class Measures:
 
     def __init__(self, tracer: Tracer | None = None) -> None:
         self.tracer = tracer or NoOpTracer()
+        self.state = State()
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "recsys_request_seconds", "From the request's arrival to its answer.", ["route", "status"],
@@ -35,16 +69,10 @@ class Measures:
             "recsys_posted_rows", "Posted rows, by table and what became of them.", ["table", "outcome"],
             registry=self.registry,
         )  # fmt: skip
-        self.bundle_age = Gauge(
-            "recsys_bundle_age_seconds", "Since the bundle in use was made; -1: there is none.", registry=self.registry
-        )
-        self.bundle = Gauge(
-            "recsys_bundle_info", "The bundle in use.", ["build_id", "model_version"], registry=self.registry
-        )
-        self.sessions_up = Gauge(
-            "recsys_sessions_up", "1: the session store answered last time.", registry=self.registry
-        )
-        self.sessions_up.set(1)
+        if os.environ.get(SHARED_FOLDER):  # whichever worker is asked answers for all
+            self.registry = CollectorRegistry()
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+        self.registry.register(self.state)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

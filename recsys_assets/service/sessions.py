@@ -7,12 +7,12 @@ lists what was done a moment ago, and nothing else.
 import asyncio
 import importlib.util
 import json
-import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from recsys_assets.errors import RecsysError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _KEY: Final = "recsys:session:"
 _SECONDS_PER_MINUTE: Final = 60
+FAILURES_IN_A_ROW: Final = 3  # of a Redis; then it is left alone for ...
+PAUSE_SECONDS: Final = 1.0
 
 
 class SessionsUnavailable(RecsysError):  # noqa: N818 - it is a state of the store, that callers go on in
@@ -61,7 +63,7 @@ class _Session:
 class EmbeddedSessions:
     """Sessions in this process's memory, of the users seen last; for one event loop."""
 
-    def __init__(self, config: ServiceConfig, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, config: ServiceConfig, clock: Callable[[], float] = monotonic) -> None:
         self._config = config
         self._clock = clock
         self._sessions: OrderedDict[str, _Session] = OrderedDict()  # whoever was not seen for longest first
@@ -109,6 +111,7 @@ class RedisSessions:
     def __init__(self, config: ServiceConfig, client: "Redis") -> None:
         self._config = config
         self._client = client
+        self._failures, self._again_at = 0, 0.0
 
     async def add(self, user_id: str, events: Sequence[NewEvent]) -> None:
         """See SessionStore."""
@@ -145,10 +148,16 @@ class RedisSessions:
     async def _in_time(self) -> AsyncIterator[None]:
         from redis.exceptions import RedisError
 
+        if monotonic() < self._again_at:
+            raise SessionsUnavailable("Redis has failed several times in a row: it is asked again in a moment.")
         try:
             async with asyncio.timeout(self._config.redis_milliseconds / 1000):
                 yield
+            self._failures = 0
         except (RedisError, OSError, TimeoutError) as error:
+            self._failures += 1
+            if self._failures >= FAILURES_IN_A_ROW:  # or each request would wait for it in vain
+                self._again_at = monotonic() + PAUSE_SECONDS
             what = str(error) or f"no answer within {self._config.redis_milliseconds:g} ms"
             raise SessionsUnavailable(f"Redis does not keep or tell sessions ({what}): look at the server.") from None
 

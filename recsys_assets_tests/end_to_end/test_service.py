@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from recsys_assets.config import load_config
@@ -18,6 +19,7 @@ from recsys_assets.publishing.manifest import describe_files, read_manifest, wri
 from recsys_assets.publishing.switch import switch_to
 from recsys_assets_tests.end_to_end.command_line import RECSYS, recsys
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
+from recsys_assets_tests.fixtures.redis_server import run_redis
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 Users = list[str]
@@ -259,6 +261,28 @@ def test_a_request_that_waited_too_long_gets_the_old_list(built_home: Path, tmp_
     with serve(copy_published(built_home, tmp_path), budget_milliseconds=0.000001) as server:
         server.post_events({"user_id": users[0], "item_id": "i", "ts": now()})
         assert server.list_of(users[0])["fallback"] == "deadline"
+
+
+@pytest.mark.slow
+def test_workers_share_sessions_through_redis_and_count_together(
+    built_home: Path, tmp_path: Path, users: Users
+) -> None:
+    (tmp_path / "redis").mkdir()
+    with (
+        run_redis(tmp_path / "redis") as redis,
+        serve(copy_published(built_home, tmp_path), "--workers", "2", redis_url=redis.url) as server,
+    ):
+        bought = server.list_of(users[0])["items"][0]["item_id"]
+        server.post_events({"user_id": users[0], "item_id": bought, "event_type": "purchase", "ts": now()})
+        for _ in range(40):  # each at a connection of its own, which either worker may take
+            answer = httpx.get(f"{server.http.base_url}/v1/users/{users[0]}/recommendations").json()
+            assert answer["fallback"] is None
+            assert bought not in [item["item_id"] for item in answer["items"]]
+        lists = 'recsys_request_seconds_count{route="/v1/users/{user_id}/recommendations",status="200"} 41.0'
+        for _ in range(10):
+            text = httpx.get(f"{server.http.base_url}/metrics").text
+            assert lists in text
+            assert "recsys_sessions_up 1.0" in text
 
 
 @pytest.mark.slow

@@ -1,11 +1,8 @@
 """Sessions in memory and in a real Redis keep the same promises; a Redis that is away or slow says so in time."""
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
@@ -18,6 +15,8 @@ from recsys_assets.online.events import NewEvent
 from recsys_assets.service import sessions as sessions_module
 from recsys_assets.service.sessions import EmbeddedSessions, SessionStore, SessionsUnavailable, open_sessions
 from recsys_assets.settings import ServiceConfig
+from recsys_assets_tests.end_to_end.servers import free_port
+from recsys_assets_tests.fixtures.redis_server import RedisServer, run_redis
 from recsys_assets_tests.service.conftest import service_config
 
 Scenario = Callable[[SessionStore], Awaitable[None]]
@@ -32,48 +31,10 @@ def made(event_id: str, hour: int = 0, **fields: object) -> NewEvent:
     return NewEvent(**{"item_id": "i1", "event_type": "view", "ts": ts, "event_id": event_id} | fields)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-class Server:
-    """A Redis of this module's own, on the loopback."""
-
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not self._answers():
-            assert self.process.poll() is None, "redis-server ended at once"
-            assert time.monotonic() < deadline, "redis-server does not answer"
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self.process.pid, number)
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    pytest.importorskip("redis", reason="the extra `redis` is not installed")
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("no redis-server on this machine's PATH")
-    started = Server(binary, tmp_path_factory.mktemp("redis"))
-    yield started
-    started.process.kill()
-    started.process.wait()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with run_redis(tmp_path_factory.mktemp("redis")) as started:
+        yield started
 
 
 @pytest.fixture(params=["embedded", "redis"])
@@ -234,6 +195,7 @@ def test_a_server_that_never_answers_is_said_so_in_time(tmp_path, asked) -> None
 def test_a_redis_that_stops_for_a_while_mixes_up_no_answers(server, tmp_path) -> None:
     async def scene() -> None:
         store = open_sessions(settings(tmp_path, redis_url=server.url, redis_milliseconds=1_000.0))
+        await store.forget("u2")
         await store.add("u1", [made("e1")])
         await store.add("u2", [made("e2")])
         server.send_signal(signal.SIGSTOP)
@@ -245,6 +207,36 @@ def test_a_redis_that_stops_for_a_while_mixes_up_no_answers(server, tmp_path) ->
         assert [event.event_id for event in await store.read("u2")] == ["e2"]
         await store.forget("u1")
         await store.forget("u2")
+        await store.close()
+
+    asyncio.run(scene())
+
+
+def test_a_redis_that_fails_again_and_again_is_left_alone_for_a_while_and_then_asked_again(
+    server, tmp_path, monkeypatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(sessions_module, "monotonic", lambda: clock[0])
+
+    async def scene() -> None:
+        store = open_sessions(settings(tmp_path, redis_url=server.url, redis_milliseconds=300.0))
+        await store.forget("u1")
+        await store.add("u1", [made("e1")])
+        server.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(sessions_module.FAILURES_IN_A_ROW):
+                with pytest.raises(SessionsUnavailable, match="no answer within"):
+                    await store.read("u1")
+            started = time.perf_counter()
+            for _ in range(100):
+                with pytest.raises(SessionsUnavailable, match="it is asked again in a moment"):
+                    await store.read("u1")
+            assert time.perf_counter() - started < 0.3
+        finally:
+            server.send_signal(signal.SIGCONT)
+        clock[0] += sessions_module.PAUSE_SECONDS
+        assert [event.event_id for event in await store.read("u1")] == ["e1"]
+        await store.forget("u1")
         await store.close()
 
     asyncio.run(scene())
