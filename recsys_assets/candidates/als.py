@@ -14,7 +14,7 @@ from recsys_assets.candidates.generate import Scorer, score_block
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.nothing import Nothing
 from recsys_assets.candidates.saved import SavedSource
-from recsys_assets.candidates.spread import take_rows
+from recsys_assets.candidates.spread import multiply, take_rows
 from recsys_assets.candidates.taught import with_als_settings
 from recsys_assets.config import Config
 
@@ -44,7 +44,7 @@ class Als(SavedSource):
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
         liked = take_rows(history.liked, users)
-        scores = np.asarray(self._user_factors(liked) @ self.item_factors.T, np.float32)
+        scores = multiply(self._user_factors(liked), self.item_factors.T)
         scores -= scores.min(axis=1, keepdims=True) - 1e-6
         scores[np.diff(liked.indptr) == 0] = 0
         return scores
@@ -63,7 +63,7 @@ class Als(SavedSource):
         factors, shared = self.item_factors, self._shared
         wanted = self.alpha * (liked @ factors)
         if self.alpha == 1:
-            return np.asarray(wanted @ self._inverse, np.float32)
+            return multiply(wanted, self._inverse)
         found: FloatArray = np.empty_like(wanted)
         for user in range(len(found)):
             own = factors[liked.indices[liked.indptr[user] : liked.indptr[user + 1]]]

@@ -10,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.saved import SavedSource
-from recsys_assets.candidates.spread import take_rows, unit_rows
+from recsys_assets.candidates.spread import multiply, take_rows, unit_rows
 from recsys_assets.config import Config
 
 HALF_LIFE_EVENTS = 20.0
@@ -29,7 +29,7 @@ class ItemEmbeddings(SavedSource):
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
         profiles = unit_rows(np.asarray(take_rows(history.recent(HALF_LIFE_EVENTS), users) @ self.vectors))
-        scores = np.asarray(profiles @ self.vectors.T, np.float32)
+        scores = multiply(profiles, self.vectors.T)
         return np.where((np.abs(profiles).sum(axis=1) > 0)[:, None], scores + 1.0, 0).astype(np.float32)
 
 

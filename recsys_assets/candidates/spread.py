@@ -1,10 +1,20 @@
-"""Products of sparse rows with a sparse matrix, as dense scores: quick for many users, and for one."""
+"""Products of users' rows with a matrix of items, as dense scores: quick for many users, and for one."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_assets.candidates.history import FloatArray, IntArray
+
+
+def multiply(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """`rows @ matrix`, float32: what a row gets does not depend on the rows beside it.
+
+    BLAS adds up in an order that depends on how many rows there are and where a row stands. In single precision that
+    was seen in the last bit of 97 of 100 scores on one processor and of none on another; in double precision it is gone
+    before the result is rounded.
+    """
+    return np.asarray(rows.astype(np.float64) @ matrix.astype(np.float64), np.float32)
 
 
 def spread(profiles: sparse.csr_matrix, users: IntArray, matrix: sparse.csr_matrix) -> FloatArray:
