@@ -234,7 +234,7 @@ class StreamReader:
         self._looked_at = time.monotonic()
         places = [TopicPartition(topic, number) for topic, number in self._partitions]
         for one in places:
-            _, highest = consumer.get_watermark_offsets(one, cached=True)
+            highest = self._end_of(consumer, one)
             position = self._partitions[one.topic, one.partition].batches.next_offset or 0
             if highest >= 0:
                 self.measures.lag.labels(one.topic, one.partition).set(max(0, highest - position))
@@ -250,6 +250,17 @@ class StreamReader:
             _LOGGER.info("stream_waiting" if is_full else "stream_goes_on", unlanded_bytes=unlanded)
         self._is_waiting = is_full
         self.measures.waiting.set(is_full)
+
+    def _end_of(self, consumer: "Consumer", one: "TopicPartition") -> int:
+        """The offset after the last message that the broker has; -1: not known."""
+        from confluent_kafka import KafkaException
+
+        try:  # what is paused is not fetched, so nobody tells us its end unasked
+            _, highest = consumer.get_watermark_offsets(one, timeout=BROKER_SECONDS, cached=not self._is_waiting)
+        except KafkaException as error:
+            _LOGGER.warning("stream_error", error=str(error))
+            return -1
+        return int(highest)
 
     def _give_up_on_missing(self) -> None:
         for topic, since in self._missing.items():

@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from recsys_assets.config import PROJECT_ROOT, load_config
 from recsys_assets.service.measures import Measures
 from recsys_assets.streaming.measures import StreamMeasures
+from recsys_assets_tests.fixtures.prometheus import ALERTS
 
 DEPLOY = PROJECT_ROOT / "deploy"
-ALERTS = DEPLOY / "prometheus" / "alerts.yml"
+
 ALERT_TESTS = DEPLOY / "prometheus" / "alerts_test.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "recsys.json"
 JOBS = {"recsys_service", "recsys_builds", "recsys_stream"}
@@ -52,7 +53,7 @@ def test_every_alert_is_provoked_in_a_test_and_explained() -> None:
     tests = yaml.safe_load(ALERT_TESTS.read_text())["tests"]
     provoked = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case.get("exp_alerts")}
     quiet = {case["alertname"] for test in tests for case in test["alert_rule_test"] if not case.get("exp_alerts")}
-    text = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
+    text = (PROJECT_ROOT / "docs" / "operations.md").read_text()
     assert provoked == quiet == names
     assert {name for name in names if f"| {name} |" not in text} == set()
 

@@ -38,15 +38,15 @@ def current(home: Path) -> Path:
     return (home / "published/current").resolve()
 
 
-def change_bundle(home: Path, build_id: str, change: Callable[[Path], None]) -> None:
+def change_bundle(home: Path, build_id: str, change: Callable[[Path], None], **manifest: object) -> None:
     """Publish a copy of the bundle in use under another name, after a change."""
     bundle, copy = current(home), home / "published" / build_id
     shutil.copytree(bundle, copy)
     for path in copy.rglob("*"):
         path.chmod(0o755)
     change(copy)
-    manifest = read_manifest(bundle).model_copy(update={"build_id": build_id, "files": describe_files(copy)})
-    write_manifest(copy, manifest)
+    update = {"build_id": build_id, "files": describe_files(copy), **manifest}
+    write_manifest(copy, read_manifest(bundle).model_copy(update=update))
     switch_to(load_config({"RECSYS_HOME": str(home)}), build_id)
 
 
