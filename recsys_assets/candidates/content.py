@@ -7,8 +7,6 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
@@ -61,11 +59,24 @@ def describe_items(descriptions: pl.DataFrame, title_weight: float) -> sparse.cs
 
 
 def scale_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The matrix with rows of length 1, but for empty ones; sklearn's refuses a matrix without rows or columns."""
-    return normalize(matrix) if 0 not in matrix.shape else matrix
+    """The matrix with rows of length 1, but for empty ones."""
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), np.float64)).ravel()
+    scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return (sparse.diags_array(scales) @ matrix).tocsr()
 
 
 def _tfidf(documents: list[list[str]]) -> sparse.csr_matrix:
-    if not any(documents):  # sklearn refuses a vocabulary without a single term
-        return sparse.csr_matrix((len(documents), 0), dtype=np.float32)
-    return TfidfVectorizer(dtype=np.float32, analyzer=list).fit_transform(documents)
+    """Documents x terms, rows of length 1: counts times ln((1 + documents) / (1 + those with the term)) + 1.
+
+    The numbers are those of scikit-learn's TfidfVectorizer, which a test holds it to. To import that costs 60 MiB, and
+    each worker of the service describes items too.
+    """
+    places = {term: place for place, term in enumerate(sorted({term for document in documents for term in document}))}
+    lengths = [len(document) for document in documents]
+    columns = np.fromiter((places[term] for document in documents for term in document), np.int64, sum(lengths))
+    rows = np.repeat(np.arange(len(documents)), lengths)
+    shape = len(documents), len(places)
+    counts = sparse.csr_matrix((np.ones(len(columns)), (rows, columns)), shape=shape)  # adds up what repeats
+    n_with_term = np.bincount(counts.indices, minlength=len(places))
+    idf = np.log((1 + len(documents)) / (1 + n_with_term)) + 1
+    return scale_rows((counts @ sparse.diags_array(idf)).tocsr()).astype(np.float32)

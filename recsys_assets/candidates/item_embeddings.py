@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sklearn.preprocessing import normalize
-from sklearn.utils.extmath import randomized_svd
 
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
@@ -56,8 +54,10 @@ def embed_items(history: History, config: Config) -> FloatArray:
     positive.eliminate_zeros()
     if positive.nnz == 0:
         return np.zeros((history.shape[1], 1), np.float32)
+    from sklearn.utils.extmath import randomized_svd  # the service does without sklearn
+
     left, values, _ = randomized_svd(positive.astype(np.float32), dimensions, n_iter=3, random_state=config.seed)
-    return np.asarray(normalize(left * np.sqrt(values)), np.float32)
+    return unit_rows(left * np.sqrt(values))
 
 
 def _count_neighbours(history: History, window: int) -> sparse.csr_matrix:

@@ -22,9 +22,11 @@ def serve(
     """Answer requests over HTTP, by the published bundle and what users do meanwhile. The page is at /."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"  # one user is too little work to be shared; read when numpy is imported
+    # polars' allocator would keep 240 MiB of what reading a bundle took; read when polars is imported
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     import uvicorn
 
-    from recsys_assets.service.app import APP_NEEDS_KEYS, check_address, listens_beyond
+    from recsys_assets.service.keys import APP_NEEDS_KEYS, check_address, listens_beyond
     from recsys_assets.service.measures import SHARED_FOLDER
 
     config = load_config()
@@ -38,7 +40,7 @@ def serve(
             os.environ[SHARED_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="recsys-metrics-"))
         try:
             uvicorn.run(
-                "recsys_assets.service.app:create_app",
+                "recsys_assets.service.worker:create_worker",
                 factory=True,
                 host=host,
                 port=settings.port if port is None else port,

@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import Response
@@ -27,10 +27,11 @@ from recsys_assets.service.answers import (
 from recsys_assets.service.erasures import Erasures
 from recsys_assets.service.guard import ARRIVED, Guard
 from recsys_assets.service.intake import open_intake
-from recsys_assets.service.keys import read_keys
+from recsys_assets.service.keys import APP_NEEDS_KEYS
 from recsys_assets.service.loaded import BundleHolder
 from recsys_assets.service.measures import Measures
 from recsys_assets.service.page.routes import add_page
+from recsys_assets.service.query import parameters_in_openapi, read_query
 from recsys_assets.service.recommender import (
     MODEL_FAILED,
     NO_BUNDLE,
@@ -47,8 +48,6 @@ from recsys_assets.service.shapes import ErasureOut, EventsIn, FaultOut, Impress
 from recsys_assets.traces import INSTRUMENTATION, open_traces
 
 LOGGER = get_logger(__name__)
-APP_NEEDS_KEYS: Final = "RECSYS_SERVICE_NEEDS_KEYS"  # an environment variable: worker processes are started anew
-Surface = Literal["for_you", "because_you_liked", "new_releases", "trending", "discover"]
 UserId = Annotated[str, Path(min_length=1, max_length=512)]
 ItemId = Annotated[str, Path(min_length=1, max_length=512)]
 Length = Annotated[int, Query(ge=1, le=100, description="How many items.")]
@@ -117,20 +116,19 @@ def create_app(config: Config | None = None) -> FastAPI:
 
 
 def _add_lists(app: FastAPI) -> None:
-    @app.get("/v1/users/{user_id}/recommendations", response_model=ListOut, tags=["lists"])
-    async def recommendations(
-        request: Request,
-        user_id: UserId,
-        surface: Surface = FOR_YOU,
-        k: Length = 10,
-        category: Annotated[str | None, Query(max_length=512, description="Only items of it.")] = None,
-        exclude: Annotated[list[str], Query(max_length=1000, description="Items to leave out.")] = [],  # noqa: B006
-        explain: Annotated[bool, Query(description="What each feature adds to a score.")] = False,
-    ) -> Response:
+    @app.get(
+        "/v1/users/{user_id}/recommendations",
+        response_model=ListOut,
+        tags=["lists"],
+        openapi_extra={"parameters": parameters_in_openapi()},
+    )
+    async def recommendations(request: Request, user_id: UserId) -> Response:
         """A user's list: the published one, or one that follows what she did since."""
+        asked = read_query(request.scope["query_string"])
+        surface, k, category, explain = asked.surface, asked.k, asked.category, asked.explain
         service: Service = request.app.state.service
         bundle = service.holder.bundle
-        wanted = Wanted(user_id, surface, k, category, frozenset(exclude))
+        wanted = Wanted(user_id, surface, k, category, frozenset(asked.exclude))
         if bundle is None:
             return list_response(service, None, wanted, Answer([], NO_BUNDLE))
         longer = Wanted(user_id, surface, k + service.reach, category, wanted.excluded)
@@ -273,21 +271,3 @@ def _add_operations(app: FastAPI, measures: Measures) -> None:
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def listens_beyond(host: str) -> bool:
-    """Whether others than this machine can reach a service at this address."""
-    return host not in ("127.0.0.1", "::1", "localhost")
-
-
-def check_address(config: Config, host: str) -> None:
-    """Refuse an address that others reach while there is no key.
-
-    Raises:
-        RecsysError: there is none.
-    """
-    if listens_beyond(host) and not read_keys(config):
-        raise RecsysError(
-            f"{host} can be reached from other machines, and there is no key yet: make one by `recsys keys add NAME`, "
-            "or listen at 127.0.0.1."
-        )

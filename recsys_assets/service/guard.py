@@ -1,5 +1,6 @@
 """What every request passes: size, key, rate; and what every answer carries: security headers and its time."""
 
+import logging
 import re
 import secrets
 import time
@@ -84,7 +85,8 @@ class Guard:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
             self.measures.requests.labels(route, status).observe(seconds)
-            LOGGER.debug("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
+            if LOGGER.isEnabledFor(logging.DEBUG):
+                LOGGER.debug("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
 
     def _refusal(self, scope: dict[str, Any]) -> tuple[int, str] | None:
         headers = dict(scope["headers"])

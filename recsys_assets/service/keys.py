@@ -17,6 +17,7 @@ from recsys_assets.files import replace_file
 Scope = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
 _PREFIX: Final = "rk_"
+APP_NEEDS_KEYS: Final = "RECSYS_SERVICE_NEEDS_KEYS"  # an environment variable: worker processes are started anew
 
 
 class Key(BaseModel):
@@ -117,3 +118,21 @@ def _write(config: Config, keys: tuple[Key, ...]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, json.dumps([key.model_dump(mode="json") for key in keys], indent=1).encode())
     path.chmod(0o600)
+
+
+def listens_beyond(host: str) -> bool:
+    """Whether others than this machine can reach a service at this address."""
+    return host not in ("127.0.0.1", "::1", "localhost")
+
+
+def check_address(config: Config, host: str) -> None:
+    """Refuse an address that others reach while there is no key.
+
+    Raises:
+        RecsysError: there is none.
+    """
+    if listens_beyond(host) and not read_keys(config):
+        raise RecsysError(
+            f"{host} can be reached from other machines, and there is no key yet: make one by `recsys keys add NAME`, "
+            "or listen at 127.0.0.1."
+        )

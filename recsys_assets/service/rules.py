@@ -42,6 +42,8 @@ def apply_rules(
         pin: the entry of an item by its id; None where it is unknown or unavailable.
         chance: what draws.
     """
+    if not (settings.blocked or settings.boosted or settings.pinned or settings.exploration_share):
+        return [Place(entry.at(rank), 1.0) for rank, entry in enumerate(entries[:length], start=1)]
     allowed = [entry for entry in entries if entry.item_id not in settings.blocked]
     for boost in settings.boosted:
         allowed = _boost(allowed, boost, has_category)

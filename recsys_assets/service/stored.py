@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -32,15 +32,15 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of texts: each different one once, and its number in every row; -1 for NULL."""
+    """A column of texts: each different one once, and its number in every row."""
 
     numbers: NDArray[np.int32]
-    different: Sequence[str]
+    different: Sequence[Any]
 
-    def __getitem__(self, row: int) -> str | None:
-        """The text of a row."""
-        number = self.numbers[row]
-        return None if number < 0 else self.different[number]
+    def read(self, start: int, end: int) -> list[Any]:
+        """Those of some rows."""
+        different = self.different
+        return [different[number] for number in self.numbers[start:end].tolist()]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class StoredLists:
     Attributes:
         places: user_id -> the number of the user.
         bounds: users x (surfaces + 1): where the rows of each surface of the user's begin, and end.
-        item: of each row; likewise `reason`, `evidence`, `sources` (joined by commas) and `score`.
+        item: of each row; likewise `reason`, `evidence` (None: there is none), `sources` (tuples) and `score`.
         titles: item_id -> title, of all items that are in a list.
         similar: item_id -> its similar items, the best first.
         trending: category (None = all) -> what is wanted now, the best first.
@@ -73,8 +73,22 @@ class StoredLists:
         if user is None:
             return []
         place = SURFACES.index(surface)
-        start, end = self.bounds[user, place], self.bounds[user, place + 1]
-        return [self._entry(row, row - start + 1) for row in range(start, min(end, start + length))]
+        start, end = self.bounds[user, place : place + 2].tolist()
+        end = min(end, start + length)
+        item_ids, titles = self.item.read(start, end), self.titles
+        return [
+            Entry(*entry)
+            for entry in zip(
+                item_ids,
+                range(1, length + 1),
+                self.score[start:end].tolist(),
+                map(titles.get, item_ids),
+                self.reason.read(start, end),
+                self.evidence.read(start, end),
+                self.sources.read(start, end),
+                strict=False,
+            )
+        ]
 
     def read_trending(self, category: str | None, length: int) -> list[Entry]:
         """What is wanted now, overall or in a category."""
@@ -90,18 +104,6 @@ class StoredLists:
             Entry(similar, rank, score, self.titles.get(similar), words, item_id, ("similar_items",))
             for rank, (similar, score) in enumerate(self.similar.get(item_id, [])[:length], start=1)
         ]
-
-    def _entry(self, row: int, rank: int) -> Entry:
-        item_id = str(self.item[row])
-        return Entry(
-            item_id=item_id,
-            rank=int(rank),
-            score=float(self.score[row]),
-            title=self.titles.get(item_id),
-            reason=self.reason[row] or "",
-            evidence_item_id=self.evidence[row],
-            sources=tuple((self.sources[row] or "").split(",")),
-        )
 
 
 def load_stored_lists(bundle: Path) -> StoredLists:
@@ -120,9 +122,9 @@ def load_stored_lists(bundle: Path) -> StoredLists:
             name: _read_texts(connection, sql, rows)
             for name, sql in {
                 "item": "item_id",
-                "reason": "reason",
+                "reason": "coalesce(reason, '')",
                 "evidence": "evidence_item_id",
-                "sources": "array_to_string(candidate_sources, ',')",
+                "sources": "coalesce(array_to_string(candidate_sources, ','), '')",
             }.items()
         }
         score = connection.sql(f"SELECT score {rows}").pl()["score"].to_numpy()
@@ -137,6 +139,7 @@ def load_stored_lists(bundle: Path) -> StoredLists:
         trending = connection.sql(
             "SELECT category, list((item_id, score) ORDER BY rank) FROM trending_items GROUP BY category"
         ).fetchall()
+    sources = texts.pop("sources")
     lengths = counts.select(str(n) for n in range(len(SURFACES))).to_numpy().astype(np.int64)
     ends = np.cumsum(lengths.ravel()).reshape(lengths.shape)
     starts = np.concatenate([[0], ends[:-1, -1]]) if len(ends) else np.empty(0, np.int64)
@@ -144,6 +147,7 @@ def load_stored_lists(bundle: Path) -> StoredLists:
         places={user_id: place for place, user_id in enumerate(counts["user_id"])},
         bounds=np.column_stack([starts, ends]).astype(np.int64),
         score=score,
+        sources=Texts(sources.numbers, [tuple((joined or "").split(",")) for joined in sources.different]),
         titles=dict(titles),
         similar=dict(similar),
         trending=dict(trending),
@@ -154,5 +158,5 @@ def load_stored_lists(bundle: Path) -> StoredLists:
 def _read_texts(connection: duckdb.DuckDBPyConnection, sql: str, rows: str) -> Texts:
     column = connection.sql(f"SELECT {sql} AS text {rows}").pl()["text"]
     different = column.drop_nulls().unique().sort()
-    numbers = column.cast(pl.Enum(different)).to_physical().cast(pl.Int32).fill_null(-1)
-    return Texts(numbers.to_numpy(), different.to_list())
+    numbers = column.cast(pl.Enum(different)).to_physical().cast(pl.Int32).fill_null(len(different))
+    return Texts(numbers.to_numpy(), [*different.to_list(), None])

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recsys_assets.candidates.content import describe_items, fit_content
 from recsys_assets.config import load_config
@@ -74,3 +75,12 @@ def test_recent_likes_weigh_more(make_history, make_catalogue) -> None:
     profile = np.array([2 ** (-41 / 40), 1.0])
     expected = profile / np.linalg.norm(profile)
     assert [by_item["x"], by_item["y"]] == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_descriptions_are_weighed_as_scikit_learn_weighs_them() -> None:
+    titles = ["red shoes red", "blue shoes", "", "a red hat of felt"]
+    described_titles = described([(title, [], []) for title in titles])
+    vectors = describe_items(described_titles, 1.0)
+    words = [[word for word in title.split() if len(word) > 1] for title in titles]
+    expected = TfidfVectorizer(analyzer=list).fit_transform(words)
+    np.testing.assert_allclose(vectors.toarray(), expected.toarray(), rtol=1e-6)

@@ -1,0 +1,49 @@
+"""The query of the list route: what is read, what is refused, and what OpenAPI says of it."""
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+
+from recsys_assets.service.app import create_app
+from recsys_assets.service.query import ListQuery, read_query
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("", ListQuery()),
+        ("surface=trending&k=3", ListQuery(surface="trending", k=3)),
+        ("exclude=i1&exclude=i%202&exclude=", ListQuery(exclude=["i1", "i 2", ""])),
+        ("category=Home+%26+Garden&explain=true", ListQuery(category="Home & Garden", explain=True)),
+        ("category=", ListQuery(category="")),
+        ("k=3&k=4", ListQuery(k=4)),
+        ("unknown=1", ListQuery()),
+    ],
+)
+def test_a_query_is_read_as_it_is_meant(query: str, wanted: ListQuery) -> None:
+    assert read_query(query.encode()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        (b"k=0", ("query", "k")),
+        (b"k=101", ("query", "k")),
+        (b"k=ten", ("query", "k")),
+        (b"surface=none", ("query", "surface")),
+        (b"explain=perhaps", ("query", "explain")),
+        (b"category=" + b"x" * 513, ("query", "category")),
+        (b"&".join([b"exclude=i"] * 1001), ("query", "exclude")),
+        (b"&".join([b"exclude=i"] * 5000), ("query",)),
+        (b"category=\xff", ("query",)),
+    ],
+)
+def test_what_cannot_be_is_refused_and_named(query: bytes, place: tuple[str, ...]) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        read_query(query)
+    assert caught.value.errors()[0]["loc"] == place
+
+
+def test_openapi_describes_each_field(tiny_home) -> None:
+    described = create_app(tiny_home).openapi()["paths"]["/v1/users/{user_id}/recommendations"]["get"]["parameters"]
+    assert [one["name"] for one in described] == ["user_id", *ListQuery.model_fields]
+    assert described[2]["schema"]["maximum"] == 100
