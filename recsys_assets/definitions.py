@@ -1,7 +1,6 @@
 """The one Definitions: what `dagster dev`, the command line and the sensors see."""
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from recsys_assets.defs.backtest import backtest
 from recsys_assets.defs.candidates import candidate_assets
@@ -18,7 +17,7 @@ from recsys_assets.defs.publishing import publishing_assets
 from recsys_assets.defs.ranking import ranking_assets
 from recsys_assets.defs.rating import rating_assets
 from recsys_assets.defs.raw import raw_tables
-from recsys_assets.defs.resources import Settings, SettingsBesideBuilds
+from recsys_assets.defs.resources import Dbt, Settings, SettingsBesideBuilds
 from recsys_assets.defs.schedules import schedules
 from recsys_assets.defs.sensors import sensors
 from recsys_assets.defs.warehouse import warehouse_assets
@@ -43,7 +42,7 @@ defs = dg.Definitions(
     resources={
         "settings": Settings(),
         "backtest_settings": SettingsBesideBuilds(),
-        "dbt": DbtCliResource(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE),
+        "dbt": Dbt(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE),  # type: ignore[arg-type]
     },
     executor=dg.in_process_executor,  # a process a step costs 3 to 4 s, and waits for one warehouse anyway
     loggers={"console": dg.colored_console_logger, "progress": progress_logger},
