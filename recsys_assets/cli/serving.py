@@ -23,7 +23,7 @@ def serve(
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"  # one user is too little work to be shared; read when numpy is imported
     # polars' allocator would keep 240 MiB of what reading a bundle took; read when polars is imported
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+    os.environ["_RJEM_MALLOC_CONF"] = "dirty_decay_ms:0,muzzy_decay_ms:0"
     import uvicorn
 
     from recsys_assets.service.keys import APP_NEEDS_KEYS, check_address, listens_beyond

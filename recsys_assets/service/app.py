@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -121,20 +122,20 @@ def _add_lists(app: FastAPI) -> None:
         response_model=ListOut,
         tags=["lists"],
         openapi_extra={"parameters": parameters_in_openapi()},
+        responses={422: {"description": "A parameter is not as it should be."}},
     )
-    async def recommendations(request: Request, user_id: UserId) -> Response:
+    async def recommendations(request: Request) -> Response:
         """A user's list: the published one, or one that follows what she did since."""
-        asked = read_query(request.scope["query_string"])
-        surface, k, category, explain = asked.surface, asked.k, asked.category, asked.explain
+        asked = read_query(request.path_params["user_id"], request.scope["query_string"])
         service: Service = request.app.state.service
         bundle = service.holder.bundle
-        wanted = Wanted(user_id, surface, k, category, frozenset(asked.exclude))
+        wanted = Wanted(asked.user_id, asked.surface, asked.k, asked.category, frozenset(asked.exclude))
         if bundle is None:
             return list_response(service, None, wanted, Answer([], NO_BUNDLE))
-        longer = Wanted(user_id, surface, k + service.reach, category, wanted.excluded)
-        answer = await choose_answer(service, bundle, longer, request.scope[ARRIVED], explain)
+        longer = replace(wanted, length=asked.k + service.reach)
+        answer = await choose_answer(service, bundle, longer, request.scope[ARRIVED], asked.explain)
         places = service.places(bundle, answer, wanted)
-        return list_response(service, bundle, wanted, answer, places, explain=explain)
+        return list_response(service, bundle, wanted, answer, places, explain=asked.explain)
 
     @app.post("/v1/rank", response_model=ListOut, tags=["lists"])
     async def rank(request: Request, asked: RankIn) -> Response:

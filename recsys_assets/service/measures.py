@@ -1,12 +1,11 @@
 """What Prometheus sees of the service, at `/metrics`."""
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
-from opentelemetry.trace import NoOpTracer, Tracer
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -47,11 +46,11 @@ class Measures:
     """What is counted. No label ever holds an id of a user or an item.
 
     Args:
-        tracer: makes a span of each stage, below the request's.
+        tracer: makes a span of each stage, below the request's; None: nothing is traced.
     """
 
     def __init__(self, tracer: Tracer | None = None) -> None:
-        self.tracer = tracer or NoOpTracer()
+        self.tracer = tracer
         self.state = State()
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -74,15 +73,16 @@ class Measures:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
         self.registry.register(self.state)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> AbstractContextManager[object]:
         """Time a part of an answer."""
-        started = time.perf_counter()
-        try:
-            with self.tracer.start_as_current_span(name):
-                yield
-        finally:
-            self.stages.labels(name).observe(time.perf_counter() - started)
+        timer = self.stages.labels(name).time()
+        return timer if self.tracer is None else self._trace(name, timer)
+
+    @contextmanager
+    def _trace(self, name: str, timer: AbstractContextManager[object]) -> Iterator[None]:
+        assert self.tracer
+        with timer, self.tracer.start_as_current_span(name):
+            yield
 
     def text(self) -> bytes:
         """In Prometheus' text format."""
