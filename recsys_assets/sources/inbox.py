@@ -22,7 +22,7 @@ from recsys_assets.sources.landing import land_files
 from recsys_assets.sources.landing_area import LandedFile
 
 _ASIDE: Final = ".taking"
-_REFUSED: Final = "refused"
+REFUSED: Final = "refused"
 _WHY: Final = ".why.txt"
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart", ".partial")
 
@@ -63,7 +63,7 @@ def list_inbox(config: Config, now: datetime) -> list[InboxFile]:
 
 def count_refused(config: Config) -> int:
     """How many refused files wait for a person."""
-    return sum(not path.name.endswith(_WHY) for path in (config.inbox_path / _REFUSED).glob("*"))
+    return sum(not path.name.endswith(_WHY) for path in (config.inbox_path / REFUSED).glob("*"))
 
 
 def take_inbox(config: Config, now: datetime) -> Taken:
@@ -96,7 +96,7 @@ def _entries(inbox: Path) -> Iterator[tuple[Table | None, Path]]:
         return
     for path in inbox.iterdir():
         table = TABLES.get(path.name.split(".")[0].lower())
-        if path.name == _REFUSED or _is_unfinished(path):
+        if path.name == REFUSED or _is_unfinished(path):
             continue
         if table is not None and path.is_dir():
             yield from ((table, inner) for inner in path.iterdir() if not _is_unfinished(inner))
@@ -143,7 +143,7 @@ def _as_input(path: Path, table: Table | None) -> InputFile:
 
 def _refuse(config: Config, path: Path, sentence: str) -> Path:
     """Keep a file, with its sentence beside it; returns its new place."""
-    folder = config.inbox_path / _REFUSED
+    folder = config.inbox_path / REFUSED
     folder.mkdir(exist_ok=True)
     kept = _free_name(folder, path.name)
     replace_file(kept.with_name(kept.name + _WHY), f"{sentence}\n".encode())

@@ -21,6 +21,7 @@ from recsys_assets.locks import building_lock
 from recsys_assets.logs import get_logger
 from recsys_assets.publishing.switch import publishing_lock
 from recsys_assets.sources.forgotten import demand_finished, write_forgotten
+from recsys_assets.sources.inbox import REFUSED, list_inbox
 from recsys_assets.sources.landing_area import copies_aside
 from recsys_assets.upkeep.backups import Backup, enter_backup
 from recsys_assets.upkeep.forget import take_over_tombstones
@@ -28,8 +29,10 @@ from recsys_assets.warehouse import open_warehouse
 
 _LOGGER: Final = get_logger(__name__)
 CONTENTS_FILE: Final = "backup.json"
-# what a home is: not locks, not the history of Dagster's runs, not reports that a command writes again
+# what a home is beside the complete files of its inbox: not locks, not the history of Dagster's runs, not reports that
+# a command writes again
 BACKED_UP: Final = (
+    f"inbox/{REFUSED}",
     "landing",
     "quarantine",
     ACCEPTED_FILE,
@@ -118,7 +121,7 @@ def back_up(config: Config, target: Path, say: Callable[[str], None]) -> Content
 def describe_home(config: Config) -> Contents:
     """What of the home a backup holds, as it is now."""
     files, links = {}, {}
-    for path in _walk(config.home):
+    for path in _walk(config):
         name = path.relative_to(config.home).as_posix()
         if path.is_symlink():
             links[name] = os.readlink(path)
@@ -165,8 +168,14 @@ def _count_bytes(contents: Contents) -> int:
     return sum(file.size for file in contents.files.values())
 
 
-def _walk(home: Path) -> Iterator[Path]:
-    """Files and links of BACKED_UP in a fixed order, without locks, copies in the making and unfinished bundles."""
+def _walk(config: Config) -> Iterator[Path]:
+    """Files and links of BACKED_UP in a fixed order, without locks, copies in the making and unfinished bundles.
+
+    Of the inbox those that nobody writes any more: posted events and messages of a stream among them.
+    """
+    home = config.home
+    waiting = (file.path for file in list_inbox(config, datetime.now(UTC)) if file.is_complete and file.path.is_file())
+    yield from sorted(waiting)
     for name in BACKED_UP:
         path = home / name
         if path.is_dir():

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,16 @@ import pytest
 from recsys_assets.config import Config, load_config
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.switch import current_bundle
-from recsys_assets.sources.landing import load_folder
+from recsys_assets.settings import SourcesConfig
+from recsys_assets.sources.inbox import take_inbox
+from recsys_assets.sources.landing import ingest_landed, load_folder
 from recsys_assets.upkeep.backup import CONTENTS_FILE, back_up, describe_home, restore
 from recsys_assets.upkeep.verify import verify_home
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.fixtures.published_world import make_warehouse, publish
+
+SETTLED = SourcesConfig(future_tolerance_minutes=5, inbox_settle_seconds=0)
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def silent(line: str) -> None:
@@ -65,6 +70,23 @@ def test_there_and_back(home, target, empty) -> None:
     with open_warehouse(empty) as connection:
         assert connection.execute("SELECT count(*) FROM raw.events").fetchall() == [(142,)]
     assert "MB" in lines[-1]
+
+
+def test_what_waits_in_the_inbox_comes_along_and_is_loaded_once(home, target, empty, tiny_world) -> None:
+    at_once, later = (config.model_copy(update={"sources": SETTLED}) for config in (home, empty))
+    event = '{"event_id": "posted", "user_id": "u01", "item_id": "i01", "ts": "2024-02-20T10:00:00Z"}\n'
+    for name in ("events/posted.jsonl", "refused/strange.txt"):
+        (path := home.inbox_path / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(event)
+    assert "inbox/events/posted.jsonl" not in describe_home(home).files  # its sender may be writing it
+    back_up(at_once, target, silent)
+    restore(later, target)
+    assert (empty.inbox_path / "refused" / "strange.txt").is_file()
+    for config in (at_once, later):
+        assert take_inbox(config, NOW).refused == ()
+        ingest_landed(config, NOW)
+        with open_warehouse(config) as connection:
+            assert connection.execute("SELECT count(*) FROM raw.events WHERE event_id = 'posted'").fetchone() == (1,)
 
 
 def test_a_backup_never_replaces_another(home, target) -> None:
