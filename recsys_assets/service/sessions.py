@@ -66,7 +66,7 @@ class EmbeddedSessions:
     def __init__(self, config: ServiceConfig, clock: Callable[[], float] = monotonic) -> None:
         self._config = config
         self._clock = clock
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()  # whoever was not seen for longest first
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()  # whoever did nothing for longest first
 
     async def add(self, user_id: str, events: Sequence[NewEvent]) -> None:
         """See SessionStore."""
@@ -76,7 +76,8 @@ class EmbeddedSessions:
         session.events.extend(events)
         session.expires_at = self._clock() + self._config.session_minutes * _SECONDS_PER_MINUTE
         self._sessions[user_id] = session
-        if len(self._sessions) > self._config.session_users:
+        self._sessions.move_to_end(user_id)
+        while self._first_is_over():
             self._sessions.popitem(last=False)
 
     async def read(self, user_id: str) -> list[NewEvent]:
@@ -94,6 +95,9 @@ class EmbeddedSessions:
     async def close(self) -> None:
         """See SessionStore."""
 
+    def __len__(self) -> int:
+        return len(self._sessions)
+
     def _find(self, user_id: str) -> _Session | None:
         session = self._sessions.get(user_id)
         if session is None:
@@ -101,8 +105,11 @@ class EmbeddedSessions:
         if session.expires_at <= self._clock():
             del self._sessions[user_id]
             return None
-        self._sessions.move_to_end(user_id)
         return session
+
+    def _first_is_over(self) -> bool:
+        first = next(iter(self._sessions.values()))
+        return first.expires_at <= self._clock() or len(self._sessions) > self._config.session_users
 
 
 class RedisSessions:

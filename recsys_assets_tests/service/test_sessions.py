@@ -146,14 +146,28 @@ def test_many_at_once_lose_nothing(run) -> None:
     run(scenario)
 
 
-def test_memory_keeps_the_users_seen_last(tmp_path) -> None:
+def test_memory_keeps_the_users_who_did_something_last(tmp_path) -> None:
     async def scenario() -> None:
         store = EmbeddedSessions(settings(tmp_path, session_users=2))
         await store.add("u1", [made("e1")])
         await store.add("u2", [made("e2")])
-        await store.read("u1")
-        await store.add("u3", [made("e3")])
-        assert [len(await store.read(user_id)) for user_id in ("u1", "u2", "u3")] == [1, 0, 1]
+        await store.add("u1", [made("e3")])
+        await store.add("u3", [made("e4")])
+        assert [len(await store.read(user_id)) for user_id in ("u1", "u2", "u3")] == [2, 0, 1]
+
+    asyncio.run(scenario())
+
+
+def test_memory_keeps_no_session_that_is_over_whether_its_user_comes_again_or_not(tmp_path) -> None:
+    clock = [0.0]
+
+    async def scenario() -> None:
+        store = EmbeddedSessions(settings(tmp_path, session_minutes=1), lambda: clock[0])
+        for number in range(50):
+            await store.add(f"u{number}", [made(f"e{number}")])
+        clock[0] = 61
+        await store.add("u50", [made("e50")])
+        assert len(store) == 1
 
     asyncio.run(scenario())
 
