@@ -61,7 +61,7 @@ class Settings(SettingsBesideBuilds):
 
 
 class Dbt(DbtCliResource):
-    """dagster-dbt's resource, without what it does before each step and nobody here needs: together 4 s of a refresh.
+    """dagster-dbt's resource, without what it does before each step and nobody here needs: together 3 s of a refresh.
 
     It asks `dbt --version`, which is that of the package, and loads dbt into this process for column metadata, which
     `describe_table` reads from the warehouse.
