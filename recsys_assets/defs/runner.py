@@ -171,8 +171,8 @@ def _explain(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:  # first, for a check that blocks fails its step with less to say
         check = event.event_specific_data
         if isinstance(check, dg.AssetCheckEvaluation) and check.blocking and _is_error(check):
-            found = check.metadata.get("fault") or check.metadata["decision"]
-            return f"Check {check.check_name} did not pass, so nothing was published: {found.value}."
+            found = str((check.metadata.get("fault") or check.metadata["decision"]).value).removesuffix(".")
+            return f"Check {check.check_name} did not pass, so nothing was published: {found}."
     for event in result.all_events:
         if event.is_step_failure:
             return f"Step {event.step_key} failed: {explain_error(event.step_failure_data.error)}"

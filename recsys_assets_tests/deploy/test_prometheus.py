@@ -122,7 +122,7 @@ def test_alerts_of_the_service_fire_when_it_is_so_and_end_when_it_is_over(built_
         prometheus.wait_for("ServiceDown", quiet=["NoBundle"])
 
 
-def test_alerts_of_builds_fire_when_it_is_so(built_home: Path, tmp_path: Path) -> None:
+def test_alerts_of_builds_fire_when_it_is_so(built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     shutil.copytree(built_home, home, symlinks=True)
     (tmp_path / "prometheus").mkdir()
@@ -145,7 +145,11 @@ def test_alerts_of_builds_fire_when_it_is_so(built_home: Path, tmp_path: Path) -
 
         assert recsys(home, "unload", batch).returncode == 0
         assert recsys(home, "refresh").returncode == 0
-        prometheus.wait_for(quiet=["RunsFail"])
+        prometheus.wait_for(quiet=["RunsFail", "GateRefused"])
+
+        monkeypatch.setenv("RECSYS__PUBLISHING__METHOD", "popular_in_category")
+        assert "popular_in_category is worse than" in recsys(home, "build").stderr
+        prometheus.wait_for("GateRefused")
 
 
 def test_alerts_of_the_stream_fire_when_it_is_so(tmp_path: Path) -> None:
