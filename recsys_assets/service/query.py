@@ -21,8 +21,8 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    user_id: str = Field(min_length=1, max_length=512)
-    surface: Surface = FOR_YOU
+    user_id: str = Field(min_length=1, max_length=512, description="For whom.")
+    surface: Surface = Field(default=FOR_YOU, description="Which list.")
     k: int = Field(default=10, ge=1, le=100, description="How many items.")
     category: str | None = Field(default=None, max_length=512, description="Only items of it.")
     exclude: list[str] = Field(default=[], max_length=1000, description="Items to leave out.")
@@ -58,5 +58,8 @@ def parameters_in_openapi() -> list[dict[str, Any]]:
     described = []
     for name, schema in ListQuery.model_json_schema()["properties"].items():
         is_path = name == PATH_FIELD
-        described.append({"name": name, "in": "path" if is_path else "query", "required": is_path, "schema": schema})
+        parameter = {"name": name, "in": "path" if is_path else "query", "required": is_path}
+        if words := schema.pop("description", None):
+            parameter["description"] = words
+        described.append({**parameter, "schema": schema})
     return described

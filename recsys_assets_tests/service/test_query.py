@@ -54,3 +54,4 @@ def test_openapi_describes_each_field(tiny_home) -> None:
     described = create_app(tiny_home).openapi()["paths"]["/v1/users/{user_id}/recommendations"]["get"]["parameters"]
     assert [one["name"] for one in described] == [*ListQuery.model_fields]
     assert described[2]["schema"]["maximum"] == 100
+    assert all(one["description"] for one in described)
