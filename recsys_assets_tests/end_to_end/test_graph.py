@@ -124,9 +124,8 @@ def test_a_killed_build_leaves_the_old_bundle_whole_and_the_next_one_succeeds(bu
             time.sleep(generator.uniform(4, 30))
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-        if process.returncode == -signal.SIGKILL:
-            assert (home / "published/current").resolve() == current
-        current = (home / "published/current").resolve()
+        before, current = current, (home / "published/current").resolve()
+        assert current == before or current.name > before.name  # a build may be killed after it has published
         verify_bundle(current)
     done = recsys(home, "build")
     assert done.returncode == 0, done.stderr
