@@ -3,15 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from recsys_assets.config import Config
 from recsys_assets.errors import RecsysError
 from recsys_assets.logs import get_logger
-from recsys_assets.sources.contract import REJECTED, TABLES
+from recsys_assets.sources.contract import REJECTED
 from recsys_assets.streaming.batches import PartitionBatches, unlanded_bytes
+from recsys_assets.streaming.client import check_settings, client_settings
 from recsys_assets.streaming.measures import StreamMeasures
 from recsys_assets.streaming.messages import to_line
 
@@ -25,7 +24,6 @@ SECONDS_BETWEEN_LOOKS: Final = 1.0
 WAIT_FOR_OWNER_SECONDS: Final = 30.0
 BROKER_SECONDS: Final = 10.0
 TOPIC_SECONDS: Final = 10.0
-SECRET_PREFIX: Final = "file:"
 
 Place = tuple[str, int]
 
@@ -273,46 +271,3 @@ class StreamReader:
             and not self._missing
             and all(partition.is_at_end for partition in self._partitions.values())
         )
-
-
-def check_settings(config: Config) -> None:
-    """Refuse to start without what is needed.
-
-    Raises:
-        RecsysError: it names what is missing.
-    """
-    settings = config.stream
-    if find_spec("confluent_kafka") is None:
-        raise RecsysError("`recsys stream` needs the Kafka client: pip install 'recsys-assets[stream]'.")
-    if not settings.brokers or not settings.topics:
-        raise RecsysError("Configuration: stream.brokers and stream.topics say what to read; set both.")
-    if strange := sorted(set(settings.topics.values()) - set(TABLES)):
-        raise RecsysError(f"Configuration: stream.topics names {strange[0]}, which is none of {', '.join(TABLES)}.")
-
-
-def client_settings(config: Config) -> dict[str, Any]:
-    """What the Kafka client is started with.
-
-    Raises:
-        RecsysError: a file that holds a secret cannot be read.
-    """
-    settings = config.stream
-    own = {name: _reveal(name, value) for name, value in settings.client.items()}
-    return own | {
-        "bootstrap.servers": settings.brokers,
-        "group.id": settings.group,
-        "client.id": "recsys-assets",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
-    }
-
-
-def _reveal(name: str, value: str) -> str:
-    if not value.startswith(SECRET_PREFIX):
-        return value
-    path = Path(value.removeprefix(SECRET_PREFIX))
-    try:
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise RecsysError(f"Configuration: stream.client.{name}: {path} cannot be read: {error.strerror}.") from None

@@ -20,7 +20,8 @@ from recsys_assets.sources.inbox import take_inbox
 from recsys_assets.sources.landing import ingest_landed
 from recsys_assets.streaming import reader
 from recsys_assets.streaming.batches import PartitionBatches
-from recsys_assets.streaming.reader import StreamReader, client_settings
+from recsys_assets.streaming.client import client_settings
+from recsys_assets.streaming.reader import StreamReader
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.end_to_end.command_line import RECSYS
 from recsys_assets_tests.streaming.conftest import TOPIC, Broker, Streaming
