@@ -21,6 +21,7 @@ _LOGGER: Final = get_logger(__name__)
 MESSAGES_AT_ONCE: Final = 10_000
 POLL_SECONDS: Final = 0.2
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+LOOK_SECONDS: Final = 1.0  # for each partition: with a broker that is away the group must still hear of us
 WAIT_FOR_OWNER_SECONDS: Final = 30.0
 BROKER_SECONDS: Final = 10.0
 TOPIC_SECONDS: Final = 10.0
@@ -254,7 +255,7 @@ class StreamReader:
         from confluent_kafka import KafkaException
 
         try:  # what is paused is not fetched, so nobody tells us its end unasked
-            _, highest = consumer.get_watermark_offsets(one, timeout=BROKER_SECONDS, cached=not self._is_waiting)
+            _, highest = consumer.get_watermark_offsets(one, timeout=LOOK_SECONDS, cached=not self._is_waiting)
         except KafkaException as error:
             _LOGGER.warning("stream_error", error=str(error))
             return -1
