@@ -37,6 +37,7 @@ from recsys_assets.service.sessions import SessionStore, SessionsUnavailable
 from recsys_assets.service.stored import Entry
 
 LOGGER = get_logger(__name__)
+NOBODY: Final = ""  # no user has this id
 FALLBACK_HEADER: Final = "X-Recsys-Fallback"
 
 
@@ -97,7 +98,7 @@ async def choose_answer(
     service: Service, bundle: LoadedBundle, wanted: Wanted, arrived: float, explain: bool
 ) -> Answer:
     """The published list where it is what the user would get anew; else one by what she did until now."""
-    if wanted.user_id in service.erasures.waiting:
+    if service.erasures.concern(wanted.user_id):
         return Answer(popular_entries(bundle, wanted), UNKNOWN_USER)
     try:
         new = await service.session_of(bundle, wanted.user_id)

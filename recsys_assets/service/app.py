@@ -18,6 +18,7 @@ from recsys_assets.logs import configure_logs, get_logger
 from recsys_assets.online.events import NewEvent
 from recsys_assets.schema import FOR_YOU
 from recsys_assets.service.answers import (
+    NOBODY,
     Service,
     as_given,
     choose_answer,
@@ -83,7 +84,7 @@ def create_app(config: Config | None = None) -> FastAPI:
             intake = stack.enter_context(open_intake(config))
             holder.start()
             stack.callback(holder.stop)
-            erasures = Erasures(config, holder.look)
+            erasures = Erasures(config, holder)
             app.state.service = Service(config, holder, sessions, intake, measures, erasures, random.Random())
             yield
             await erasures.stop()
@@ -149,14 +150,17 @@ def _add_lists(app: FastAPI) -> None:
             answer = Answer([], NO_BUNDLE if bundle is None else NO_MODEL)
             return list_response(service, bundle, wanted, answer, as_given(asked.items), surface="rank")
         posted = [NewEvent(one.item_id, one.event_type, _naive(one.ts), one.value) for one in asked.session]
-        fault = None
+        fault, user_id = None, asked.user_id
         try:
-            posted = [*await service.session_of(bundle, asked.user_id), *posted]
+            if service.erasures.concern(user_id):
+                user_id = NOBODY
+            else:
+                posted = [*await service.session_of(bundle, user_id), *posted]
         except SessionsUnavailable:
             fault = SESSIONS_DOWN
         try:
             with service.measures.stage("rank"):
-                answer = rank_answer(bundle, bundle.model, asked.user_id, asked.items, posted)
+                answer = rank_answer(bundle, bundle.model, user_id, asked.items, posted)
         except Exception:
             LOGGER.exception("rank_failed")
             failed = Answer([], MODEL_FAILED)
@@ -170,7 +174,7 @@ def _add_lists(app: FastAPI) -> None:
         """What goes with an item."""
         service: Service = request.app.state.service
         bundle = service.holder.bundle
-        wanted = Wanted("", "similar", k)
+        wanted = Wanted(NOBODY, "similar", k)
         if bundle is None:
             return list_response(service, None, wanted, Answer([], NO_BUNDLE))
         entries = bundle.lists.read_similar(item_id, k)
@@ -189,7 +193,7 @@ def _add_lists(app: FastAPI) -> None:
         """What is wanted now."""
         service: Service = request.app.state.service
         bundle = service.holder.bundle
-        wanted = Wanted("", "trending", k, category)
+        wanted = Wanted(NOBODY, "trending", k, category)
         if bundle is None:
             return list_response(service, None, wanted, Answer([], NO_BUNDLE))
         entries = bundle.lists.read_trending(category, k + service.reach)

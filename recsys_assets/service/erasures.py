@@ -3,9 +3,9 @@
 import asyncio
 import json
 import secrets
+import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 from recsys_assets.config import Config
@@ -13,34 +13,49 @@ from recsys_assets.errors import RecsysError
 from recsys_assets.files import replace_file
 from recsys_assets.locks import only_one
 from recsys_assets.logs import get_logger
+from recsys_assets.service.loaded import BundleHolder
 from recsys_assets.upkeep.forget import NobodyError, forget_user
 
 _LOGGER: Final = get_logger(__name__)
 _AGAIN_SECONDS: Final = 600.0  # while a build holds the home, or nothing of the user is loaded
+_CLOCK_STEP_NANOSECONDS: Final = 10**9
 
 
 class Erasures:
-    """What is still to be erased.
+    """Whom nothing of their own is served to: from the request on, until the bundle in memory is one without them.
 
-    Attributes:
-        when_erased: called after each: the bundle in memory still holds the user.
-        waiting: users who get no list of their own any more.
+    Every worker reads the same folder, so all of them know at once, whichever was asked.
     """
 
-    def __init__(self, config: Config, when_erased: Callable[[], None]) -> None:
-        self.config, self.when_erased = config, when_erased
+    def __init__(self, config: Config, holder: BundleHolder) -> None:
+        self.config, self.holder = config, holder
         self.folder = config.home / "service" / "erasures"
-        self.waiting: set[str] = {_read(path) for path in self.folder.glob("*.json")}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._reading = threading.Lock()
+        self._wishes: dict[str, str] = {}  # file -> user
+        self._done: dict[str, tuple[str, float]] = {}  # file -> user, when it was seen to be gone
+        self._read_at: int | None = None  # the folder's time of change when it was read; None: read again
         self._wake = asyncio.Event()
-        self._task = asyncio.create_task(self._work())
-        if self.waiting:
+        if self._read():
             self._wake.set()
+        self._task = asyncio.create_task(self._work())
+
+    def concern(self, user_id: str) -> bool:
+        """Whether the user is to be erased, or is and the bundle in memory may still hold her."""
+        return user_id in self.users()
+
+    def users(self) -> set[str]:
+        """All of those."""
+        with self._reading:
+            with suppress(OSError):  # what is known already stays so
+                self._see_changes()
+            since = self.holder.up_to_date_at
+            self._done = {file: one for file, one in self._done.items() if one[1] >= since}
+            return {*self._wishes.values(), *(user_id for user_id, _ in self._done.values())}
 
     def ask(self, user_id: str) -> None:
         """Keep the wish on the disk, and begin."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.folder / f"{secrets.token_hex(8)}.json", json.dumps({"user_id": user_id}).encode())
-        self.waiting.add(user_id)
         self._wake.set()
 
     async def stop(self) -> None:
@@ -56,24 +71,38 @@ class Erasures:
                 await asyncio.to_thread(self._erase_all)
             except RecsysError as error:  # its sentence may name the user
                 _LOGGER.error("erasure_waits", reason=type(error).__name__)
-            self.waiting = {_read(path) for path in self.folder.glob("*.json")}
-            if self.waiting:
+            if self._read():
                 await asyncio.sleep(_AGAIN_SECONDS)
                 self._wake.set()
 
     def _erase_all(self) -> None:
         with only_one(self.folder / ".lock", "an erasure"):
-            for path in sorted(self.folder.glob("*.json")):
+            for file, user_id in self._read().items():
+                path = self.folder / file
                 try:
-                    forget_user(self.config, _read(path), lambda line: None)
+                    forget_user(self.config, user_id, lambda line: None)
                 except NobodyError:
                     # events of hers may be on the disk and not loaded yet: the wish waits as long as sessions do
                     if time.time() - path.stat().st_mtime < 60 * self.config.service.session_minutes:
                         continue
-                self.when_erased()
+                self.users()  # has seen the wish before it goes
                 path.unlink()
                 _LOGGER.info("user_erased")
+                self.holder.look()
 
+    def _read(self) -> dict[str, str]:
+        wishes = {}
+        for path in sorted(self.folder.glob("*.json")):
+            with suppress(FileNotFoundError):  # another worker has done it
+                wishes[path.name] = str(json.loads(path.read_bytes())["user_id"])
+        return wishes
 
-def _read(path: Path) -> str:
-    return str(json.loads(path.read_bytes())["user_id"])
+    def _see_changes(self) -> None:
+        changed = self.folder.stat().st_mtime_ns
+        if changed == self._read_at:
+            return
+        wishes, now = self._read(), time.monotonic()
+        gone = {file: (user_id, now) for file, user_id in self._wishes.items() if file not in wishes}
+        self._wishes, self._done = wishes, self._done | gone
+        # clocks of file systems are coarse: what follows within their step is not seen by the time alone
+        self._read_at = changed if time.time_ns() - changed > _CLOCK_STEP_NANOSECONDS else None

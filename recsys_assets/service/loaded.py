@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,12 +47,15 @@ class BundleHolder:
     Attributes:
         bundle: the one in use; None before the first.
         fault: why the newest could not be taken, in one sentence; None if it could.
+        up_to_date_at: by the monotonic clock, the beginning of the last look that left the published bundle in memory.
     """
 
     def __init__(self, config: Config, look_every_seconds: float) -> None:
         self.config = config
         self.bundle: LoadedBundle | None = None
         self.fault: str | None = None
+        self.up_to_date_at = 0.0
+        self._looking = threading.Lock()
         self._seen: tuple[object, ...] = ()
         self._every = look_every_seconds
         self._stopped = threading.Event()
@@ -68,21 +72,31 @@ class BundleHolder:
         self._thread.join(timeout=10)
 
     def look(self) -> None:
-        """Take the bundle that `published/current` leads to, if it is another one and whole."""
-        try:
-            path = current_bundle(self.config)
-            if path is None:
-                return
-            written = (path / MANIFEST_FILE).stat()
-            seen = path, written.st_ino, written.st_mtime_ns  # an erasure writes a bundle anew under its name
-            if seen == self._seen:
-                return
-            self._seen = seen
-            self.bundle, self.fault = load_bundle(path), None
-            LOGGER.info("bundle_taken", build_id=self.bundle.manifest.build_id)
-        except (RecsysError, OSError) as error:
-            self.fault = str(error)
-            LOGGER.error("bundle_refused", reason=self.fault)
+        """Take the bundle that `published/current` leads to, if it is another one and whole.
+
+        Two at once would leave the older of two bundles in memory, or have the second end before the first has read.
+        """
+        with self._looking:
+            began_at = time.monotonic()
+            try:
+                self._take_current()
+            except (RecsysError, OSError) as error:
+                self.fault = str(error)
+                LOGGER.error("bundle_refused", reason=self.fault)
+            if self.fault is None:
+                self.up_to_date_at = began_at
+
+    def _take_current(self) -> None:
+        path = current_bundle(self.config)
+        if path is None:
+            return
+        written = (path / MANIFEST_FILE).stat()
+        seen = path, written.st_ino, written.st_mtime_ns  # an erasure writes a bundle anew under its name
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.bundle, self.fault = load_bundle(path), None
+        LOGGER.info("bundle_taken", build_id=self.bundle.manifest.build_id)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):

@@ -6,7 +6,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from recsys_assets.config import PROJECT_ROOT, Config, load_config
 from recsys_assets.logs import configure_logs, get_logger
+from recsys_assets_tests.fixtures.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 RECSYS_CONF = PROJECT_ROOT / "deploy" / "rsyslog" / "recsys.conf"
@@ -59,12 +60,6 @@ def log_lines(config: Config, numbers: range) -> None:
     configure_logs(config)
     for number in numbers:
         get_logger("recsys_assets.somewhere").info("file_loaded", number=number, file_name="Bücher\n.csv" + "x" * 300)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def test_it_is_a_configuration_that_rsyslog_takes(binary: str) -> None:

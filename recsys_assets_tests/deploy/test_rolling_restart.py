@@ -20,6 +20,7 @@ from recsys_assets.sources.landing import ingest_landed
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
 from recsys_assets_tests.end_to_end.test_service import copy_published
+from recsys_assets_tests.fixtures.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 REQUESTS_PER_SECOND = 40
@@ -106,10 +107,7 @@ class Traffic:
 
 
 def wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while server.http.get("/readyz").status_code != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: server.http.get("/readyz").status_code == 200)
 
 
 def test_no_request_fails_while_one_worker_after_the_other_restarts(built_home: Path, tmp_path: Path) -> None:

@@ -14,3 +14,9 @@ def read(built_home: Path) -> Callable[[str], list[tuple[object, ...]]]:
             return connection.execute(sql).fetchall()
 
     return query
+
+
+@pytest.fixture(scope="session")
+def users(read: Callable[[str], list[tuple[str]]]) -> list[str]:
+    """Users with a list of the ranker's, for a test each: what one does changes her own lists alone."""
+    return [user for (user,) in read("SELECT DISTINCT user_id FROM recommendation_features ORDER BY user_id")]

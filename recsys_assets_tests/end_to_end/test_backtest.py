@@ -13,6 +13,7 @@ import pytest
 from recsys_assets.config import load_config
 from recsys_assets_tests.end_to_end.command_line import RECSYS, recsys
 from recsys_assets_tests.end_to_end.simulated_world import write_simulated_world
+from recsys_assets_tests.fixtures.waiting import wait_until
 
 FIRST, SECOND = "2024-03-20", "2024-04-10"
 RANGE = ("backtest", "--from", FIRST, "--to", SECOND, "--every", "3w")
@@ -31,11 +32,8 @@ def start_and_kill(home: Path) -> None:
     with subprocess.Popen(
         [RECSYS, *RANGE], env=os.environ | {"RECSYS_HOME": str(home)}, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
-        deadline = time.monotonic() + 600
-        while not (home / "backtest" / FIRST / "home/build.lock").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: (home / "backtest" / FIRST / "home/build.lock").exists() or process.poll() is not None, 600)
+        assert process.poll() is None
         time.sleep(3)
         process.send_signal(signal.SIGKILL)
 

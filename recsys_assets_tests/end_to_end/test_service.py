@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from recsys_assets.publishing.switch import switch_to
 from recsys_assets_tests.end_to_end.command_line import RECSYS, recsys
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
 from recsys_assets_tests.fixtures.redis_server import run_redis
+from recsys_assets_tests.fixtures.waiting import wait_until
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 Users = list[str]
@@ -59,12 +59,6 @@ def home(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(home: Path) -> Iterator[Server]:
     with serve(home) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def users(read: Query) -> list[str]:
-    """Users with a list of the ranker's, for a test each: what one does changes her own lists alone."""
-    return [user for (user,) in read("SELECT DISTINCT user_id FROM recommendation_features ORDER BY user_id")]
 
 
 def test_a_user_without_new_events_gets_the_published_lists(server: Server, read: Query, users: Users) -> None:
@@ -204,25 +198,18 @@ def test_a_new_bundle_is_taken_up_and_a_damaged_one_is_not(built_home: Path, tmp
     with serve(home, look_seconds=0.1) as server:
         assert server.list_of(users[0])["build_id"] == before
         change_bundle(home, "20990101T000000Z-aaaaaa", lambda copy: None)
-        wait_for(lambda: server.list_of(users[0])["build_id"] == "20990101T000000Z-aaaaaa")
+        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990101T000000Z-aaaaaa")
         change_bundle(home, "20990102T000000Z-bbbbbb", lambda copy: None)
-        wait_for(lambda: server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb")
+        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb")
         broken = home / "published/20990103T000000Z-cccccc"
         shutil.copytree(current(home), broken)
         (broken / "recsys.duckdb").chmod(0o644)
         os.truncate(broken / "recsys.duckdb", 10_000)
         (home / "published/next").symlink_to(broken.name)
         os.replace(home / "published/next", home / "published/current")
-        wait_for(lambda: server.http.get("/readyz").json()["fault"])
+        wait_until(lambda: server.http.get("/readyz").json()["fault"])
         assert "20990103T000000Z-cccccc" in server.http.get("/readyz").json()["fault"]
         assert server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "It did not come about."
-        time.sleep(0.1)
 
 
 def test_without_a_bundle_lists_are_empty_and_say_so(tmp_path: Path) -> None:
@@ -318,7 +305,7 @@ def test_others_than_this_machine_need_a_key_that_may_do_what_they_want(built_ho
         assert post("/v1/events", json=event, headers={"X-API-Key": writer}).status_code == 202
         assert server.http.delete("/v1/users/u", headers={"X-API-Key": writer}).status_code == 403
         recsys(home, "keys", "remove", "site")
-        wait_for(lambda: get("/v1/trending", headers={"X-API-Key": reader}).status_code == 401)
+        wait_until(lambda: get("/v1/trending", headers={"X-API-Key": reader}).status_code == 401)
 
 
 @pytest.mark.slow
@@ -358,21 +345,6 @@ def test_posted_events_are_in_the_next_build_once(built_home: Path, tmp_path: Pa
     assert recsys(tmp_path, "load", str(posted.parent.parent)).returncode == 0
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT event_id) FROM raw.events").fetchall() == [(50, 50)]
-
-
-@pytest.mark.slow
-def test_an_erased_user_is_unknown_at_once_and_gone_soon(built_home: Path, tmp_path: Path, users: Users) -> None:
-    shutil.copytree(built_home, tmp_path / "home", symlinks=True)
-    with serve(tmp_path / "home", look_seconds=0.1) as server:
-        assert server.list_of(users[0])["fallback"] is None
-        assert server.http.delete(f"/v1/users/{users[0]}").status_code == 202
-        assert server.list_of(users[0])["fallback"] == "unknown_user"
-        erasures = tmp_path / "home/service/erasures"
-        wait_for(lambda: not list(erasures.glob("*.json")), 120)
-        assert server.list_of(users[0])["fallback"] == "unknown_user"
-    with duckdb.connect(str(current(tmp_path / "home") / "recsys.duckdb"), read_only=True) as connection:
-        count = "SELECT count(*) FROM recommendations WHERE user_id = ?"
-        assert connection.execute(count, [users[0]]).fetchall() == [(0,)]
 
 
 def test_help_says_what_serve_takes() -> None:

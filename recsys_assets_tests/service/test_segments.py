@@ -11,16 +11,14 @@ from recsys_assets.locks import hold_lock
 from recsys_assets.service import segments as segments_module
 from recsys_assets.service.intake import open_intake
 from recsys_assets.service.segments import Segments
+from recsys_assets_tests.fixtures.waiting import wait_until
 from recsys_assets_tests.service.conftest import event, inbox, records, segments, service_config
 
 LINE = '{"user_id": "u", "item_id": "i", "ts": "2024-05-01", "event_id": "e1"}'
 
 
 def wait_for_inbox(config, n_files: int) -> None:
-    deadline = time.monotonic() + 30
-    while len(inbox(config)) < n_files:
-        assert time.monotonic() < deadline, f"{inbox(config)} after half a minute"
-        time.sleep(0.02)
+    wait_until(lambda: len(inbox(config)) >= n_files)
 
 
 def leave(config, worker: str, content: str, table: str = "events"):

@@ -24,6 +24,7 @@ from recsys_assets.streaming.client import client_settings
 from recsys_assets.streaming.reader import StreamReader
 from recsys_assets.warehouse import open_warehouse
 from recsys_assets_tests.end_to_end.command_line import RECSYS
+from recsys_assets_tests.fixtures.waiting import wait_until
 from recsys_assets_tests.streaming.conftest import TOPIC, Broker, Streaming
 
 ReadAll = Callable[[Config], list[str]]
@@ -62,13 +63,6 @@ def reading(config: Config) -> Iterator[tuple[StreamReader, list[str]]]:
 
 def n_batches(said: list[str]) -> int:
     return sum("messages of" in line for line in said)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert is_so()
 
 
 def test_each_message_is_in_the_warehouse_once(broker: Broker, streaming: Streaming, read_all: ReadAll) -> None:

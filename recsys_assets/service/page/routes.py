@@ -47,7 +47,7 @@ def _add_start(app: FastAPI, shelf: Shelf) -> None:
         service, bundle = service_of(request), bundle_of(request)
         catalogue = await run_in_threadpool(shelf.find, bundle)
         q = text_of(request, "q")
-        erased = service.erasures.waiting
+        erased = service.erasures.users()
         return render(
             "start.html",
             bundle,

@@ -59,7 +59,7 @@ def _user_page(
 ) -> HTMLResponse:
     catalogue = shelf.find(bundle)
     is_known = user_id in catalogue.users or user_id in bundle.lists.places or new
-    if not is_known or user_id in service.erasures.waiting:
+    if not is_known or service.erasures.concern(user_id):
         raise PageError(404, f"There is no user “{user_id}” in this bundle.")
     scored = SCORED if bundle.model else ()
     explained = one_of(text_of(request, "explain"), scored, "")
