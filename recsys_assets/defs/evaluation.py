@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from recsys_assets.candidates.write import REACHED
-from recsys_assets.defs.metadata import describe_table, plot
+from recsys_assets.defs.metadata import describe_table, keep_table, plot
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.evaluation.candidate_report import build_candidate_report
 from recsys_assets.evaluation.choice import choose_method
@@ -23,7 +23,7 @@ from recsys_assets.evaluation.report import build_model_report
 from recsys_assets.evaluation.segment_report import build_item_segment_report, build_segment_report
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.schema import FUSION, RANKER
-from recsys_assets.warehouse import read_frame, replace_table
+from recsys_assets.warehouse import read_frame
 
 METHOD_CHOICE_SCHEMA = {
     "method": pl.String,
@@ -80,13 +80,9 @@ def method_choice(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
         )
         fallback = read_fallback(lists, labels)
         context.log.info(choice.reason)
-        replace_table(
-            connection,
-            "evaluation.method_choice",
-            pl.DataFrame([vars(choice) | {"fallback": fallback}], METHOD_CHOICE_SCHEMA),
-        )
+        table = pl.DataFrame([vars(choice) | {"fallback": fallback}], METHOD_CHOICE_SCHEMA)
         metadata = {name: value for name, value in vars(choice).items() if value is not None}
-        return dg.MaterializeResult(metadata=describe_table(connection, "evaluation.method_choice") | metadata)
+        return dg.MaterializeResult(metadata=keep_table(connection, "evaluation.method_choice", table) | metadata)
 
 
 @dg.asset(
@@ -116,8 +112,7 @@ def model_report(settings: Settings) -> dg.MaterializeResult:
             models=[*config.candidates.sources, FUSION],
         )
         errors = read_frame(connection, "FROM evaluation.rating_report ORDER BY ALL")
-        replace_table(connection, "evaluation.model_report", pl.concat([report, errors]))
-        metadata = describe_table(connection, "evaluation.model_report")
+        metadata = keep_table(connection, "evaluation.model_report", pl.concat([report, errors]))
         if len(report):
             metadata["ndcg_at_10"] = plot(plot_models(report))
         return dg.MaterializeResult(metadata=metadata)
@@ -154,8 +149,7 @@ def segment_report(settings: Settings) -> dg.MaterializeResult:
         items = build_item_segment_report(
             lists, labels, popularity, k=10, draws=draws, seed=seed, cutoff="test", split=split
         )
-        replace_table(connection, "evaluation.segment_report", pl.concat([users, items]))
-        metadata = describe_table(connection, "evaluation.segment_report")
+        metadata = keep_table(connection, "evaluation.segment_report", pl.concat([users, items]))
         if len(users):
             metadata["ndcg_by_segment"] = plot(plot_segments(users, (RANKER, FUSION, "popular")))
         return dg.MaterializeResult(metadata=metadata)
@@ -176,8 +170,7 @@ def candidate_report(settings: Settings) -> dg.MaterializeResult:
         sources = ((name, read_source_lists(connection, name, "test")) for name in config.candidates.sources)
         union = read_source_lists(connection, REACHED, "test")
         report = build_candidate_report(sources, union, read_labels(connection, "test"))
-        replace_table(connection, "evaluation.candidate_report", report)
-        metadata = describe_table(connection, "evaluation.candidate_report")
+        metadata = keep_table(connection, "evaluation.candidate_report", report)
         if len(report):
             metadata["recall_curve"] = plot(plot_candidate_recall(report))
         return dg.MaterializeResult(metadata=metadata)
@@ -197,8 +190,7 @@ def feature_importance(settings: Settings) -> dg.MaterializeResult:
     with settings.warehouse("evaluation") as (config, connection):
         _, ranker = read_current_ranker(config)
         report = build_feature_importance(ranker.gains() if ranker else {}, ranker.splits() if ranker else {})
-        replace_table(connection, "evaluation.feature_importance", report)
-        metadata = describe_table(connection, "evaluation.feature_importance")
+        metadata = keep_table(connection, "evaluation.feature_importance", report)
         if len(report):
             metadata["importance"] = plot(plot_feature_importance(report))
         return dg.MaterializeResult(metadata=metadata)

@@ -11,7 +11,7 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 
 from recsys_assets.config import Config
 from recsys_assets.defs.jobs import TRAINING
-from recsys_assets.defs.metadata import describe_table
+from recsys_assets.defs.metadata import describe_table, keep_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.defs.runner import load_definitions, open_instance
 from recsys_assets.defs.runs import BACKTEST, glance
@@ -20,7 +20,6 @@ from recsys_assets.upkeep.health import AssetFact, HealthRow, HomeFacts, State, 
 from recsys_assets.upkeep.model_state import read_model_state, table_exists
 from recsys_assets.upkeep.published_quality import TABLE, measure_published, write_published_quality
 from recsys_assets.upkeep.retraining import ModelState, reasons_to_retrain
-from recsys_assets.warehouse import replace_table
 
 HEALTH = dg.AssetKey(["health", "assets"])
 HEALTH_TABLE = "health.assets"
@@ -70,8 +69,7 @@ def asset_health(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ma
     """Hold the warehouse, the folders and Dagster's record against each other."""
     with settings.warehouse("health") as (config, connection):
         rows = read_health(config, connection, context.instance)
-        replace_table(connection, HEALTH_TABLE, pl.DataFrame([asdict(row) for row in rows], _SCHEMA))
-        metadata = describe_table(connection, HEALTH_TABLE)
+        metadata = keep_table(connection, HEALTH_TABLE, pl.DataFrame([asdict(row) for row in rows], _SCHEMA))
     counts = {f"n_{state}": sum(row.state is state for row in rows) for state in State}
     return dg.MaterializeResult(metadata=metadata | counts | {"health": dg.MetadataValue.md(render_markdown(rows))})
 

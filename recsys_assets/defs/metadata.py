@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import polars as pl
 
-from recsys_assets.warehouse import count_rows
+from recsys_assets.warehouse import count_rows, replace_table
 
 
 def describe_table(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
@@ -17,6 +18,12 @@ def describe_table(connection: duckdb.DuckDBPyConnection, table: str) -> dict[st
         "dagster/table_name": table,
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(name, kind) for name, kind, *_ in columns]),
     }
+
+
+def keep_table(connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame) -> dict[str, Any]:
+    """Write `schema.table` anew, and describe it."""
+    replace_table(connection, table, frame)
+    return describe_table(connection, table)
 
 
 def plot(png: bytes) -> dg.MarkdownMetadataValue:

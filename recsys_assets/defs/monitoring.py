@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from recsys_assets.defs.metadata import describe_table, plot
+from recsys_assets.defs.metadata import keep_table, plot
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.evaluation.feature_drift import (
     build_feature_drift,
@@ -11,7 +11,6 @@ from recsys_assets.evaluation.feature_drift import (
 )
 from recsys_assets.evaluation.plots import plot_feature_drift
 from recsys_assets.publishing.list_churn import build_list_churn
-from recsys_assets.warehouse import replace_table
 
 FEATURES = [
     dg.AssetKey(["candidates", "merged"]),
@@ -33,8 +32,8 @@ FEATURES = [
 def feature_profile(settings: Settings) -> dg.MaterializeResult:
     """Kept by a build, for the refreshes after it."""
     with settings.warehouse("evaluation") as (config, connection):
-        replace_table(connection, "evaluation.feature_profile", build_feature_profile(connection, config))
-        return dg.MaterializeResult(metadata=describe_table(connection, "evaluation.feature_profile"))
+        profile = build_feature_profile(connection, config)
+        return dg.MaterializeResult(metadata=keep_table(connection, "evaluation.feature_profile", profile))
 
 
 @dg.asset(
@@ -53,8 +52,7 @@ def feature_drift(settings: Settings) -> dg.MaterializeResult:
     """Runs in a refresh too, which is where data move on while the model stays."""
     with settings.warehouse("evaluation") as (config, connection):
         drift = build_feature_drift(connection, config, read_feature_profile(connection))
-        replace_table(connection, "evaluation.feature_drift", drift)
-        metadata = describe_table(connection, "evaluation.feature_drift")
+        metadata = keep_table(connection, "evaluation.feature_drift", drift)
         if len(drift):
             metadata["psi"] = plot(plot_feature_drift(drift, config.gates.max_feature_psi))
         return dg.MaterializeResult(metadata=metadata)
@@ -76,9 +74,8 @@ def list_churn(settings: Settings) -> dg.MaterializeResult:
     """The lists that are about to be published against those that are in use."""
     with settings.warehouse("evaluation") as (config, connection):
         churn = build_list_churn(connection, config)
-        replace_table(connection, "evaluation.list_churn", churn)
         figures = churn.row(0, named=True) if len(churn) else {}
-        return dg.MaterializeResult(metadata=describe_table(connection, "evaluation.list_churn") | figures)
+        return dg.MaterializeResult(metadata=keep_table(connection, "evaluation.list_churn", churn) | figures)
 
 
 monitoring_assets = [feature_profile, feature_drift, list_churn]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from recsys_assets.config import Config
-from recsys_assets.defs.metadata import describe_table
+from recsys_assets.defs.metadata import describe_table, keep_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.errors import RecsysError
 from recsys_assets.publishing.bundle import publish_bundle
@@ -19,7 +19,7 @@ from recsys_assets.ranking.reasons import write_recommendations
 from recsys_assets.ranking.similar import build_similar_items
 from recsys_assets.ranking.surfaces import build_lists
 from recsys_assets.ranking.trending import write_trending_items
-from recsys_assets.warehouse import replace_table, transaction
+from recsys_assets.warehouse import transaction
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=3), warn_window=timedelta(hours=30))
 SIMILAR, TRENDING, LISTS = (
@@ -43,8 +43,8 @@ ITEMS = dg.AssetKey(["staging", "stg_raw__items"])
 def similar_items(settings: Settings) -> dg.MaterializeResult:
     """What goes with an item."""
     with settings.warehouse("publishing") as (config, connection):
-        replace_table(connection, "publishing.similar_items", build_similar_items(connection, config))
-        return dg.MaterializeResult(metadata=describe_table(connection, "publishing.similar_items"))
+        similar = build_similar_items(connection, config)
+        return dg.MaterializeResult(metadata=keep_table(connection, "publishing.similar_items", similar))
 
 
 @dg.asset(
