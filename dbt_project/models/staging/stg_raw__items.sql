@@ -1,22 +1,5 @@
-with source as (
-    select * from {{ source('raw', 'items') }}
-),
-
-files as (
-    select
-        file_id,
-        load_number
-    from {{ source('raw', 'files') }}
-),
-
-latest as (
-    select source.*
-    from source
-    left join files on source.file_id = files.file_id
-    qualify row_number() over (
-        partition by source.item_id
-        order by files.load_number desc nulls last, source.line desc, source.file_id asc
-    ) = 1
+with latest as (
+    {{ latest_rows('items', 'item_id') }}
 ),
 
 renamed as (
