@@ -44,10 +44,14 @@ class Als(SavedSource):
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
         liked = take_rows(history.liked, users)
-        scores = multiply(self._user_factors(liked), self.item_factors.T)
+        scores = multiply(self._user_factors(liked), self._by_factor)
         scores -= scores.min(axis=1, keepdims=True) - 1e-6
         scores[np.diff(liked.indptr) == 0] = 0
         return scores
+
+    @cached_property
+    def _by_factor(self) -> NDArray[np.float64]:
+        return self.item_factors.T.astype(np.float64)
 
     @cached_property
     def _shared(self) -> FloatArray:

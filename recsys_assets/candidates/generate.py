@@ -127,14 +127,14 @@ def rank_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     n = min(n, scores.shape[1])
     # of the negative: from the other end numpy takes five times longer where most scores are zero
     last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
-    row, column = np.nonzero((scores >= last) & (scores > 0))
-    order = np.lexsort((column, -scores[row, column], row))
-    row, column = row[order], column[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
-    ranks = np.zeros(scores.shape, np.int64)
+    place = np.flatnonzero((scores >= last) & (scores > 0))
+    row = place // scores.shape[1]
+    order = np.lexsort((-scores.ravel()[place], row))  # a stable sort: places that tie stay in their order
+    rank = np.arange(1, len(place) + 1) - np.searchsorted(row, np.arange(len(scores)))[row]
     is_listed = rank <= n
-    ranks[row[is_listed], column[is_listed]] = rank[is_listed]
-    return ranks
+    ranks = np.zeros(scores.size, np.int64)
+    ranks[place[order[is_listed]]] = rank[is_listed]
+    return ranks.reshape(scores.shape)
 
 
 def _positions_of_largest(scores: NDArray[np.floating], n: int) -> IndexArray:

@@ -1,6 +1,6 @@
 """What was visible at one cutoff, as the arrays that candidate generators learn from."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ class History:
     Attributes:
         cutoff: its name.
         user_ids: sorted ids; a user's position in it is her row in every matrix. Likewise `item_ids` and columns.
-        pairs: one row a (user, item) pair, sorted by both: positions `user` and `item`, `weight`, `is_liked`,
+        pairs: one value a (user, item) pair, sorted by both: positions `user` and `item`, `weight`, `is_liked`,
             `is_disliked`, `is_consumed`, `n_events`, `last_recency_rank` (1 = the user's last event), `last_event_age`
             (events of anybody since then).
         users_to_serve: positions of the users that need lists at this cutoff, ascending.
@@ -32,7 +32,7 @@ class History:
     cutoff: str
     user_ids: NDArray[np.str_]
     item_ids: NDArray[np.str_]
-    pairs: pl.DataFrame
+    pairs: Mapping[str, NDArray[Any]]
     users_to_serve: IntArray
     _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -41,39 +41,44 @@ class History:
         """Numbers of users and items."""
         return len(self.user_ids), len(self.item_ids)
 
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs of a user and an item there are."""
+        return len(self.pairs["item"])
+
     def matrix(self, values: NDArray[np.float64] | FloatArray) -> sparse.csr_matrix:
         """Users x items, float32, from one value a pair; zeros are dropped."""
         data = np.asarray(values, np.float32)
         kept = data != 0
-        counts = np.bincount(self.pairs["user"].to_numpy()[kept], minlength=self.shape[0])
+        counts = np.bincount(self.pairs["user"][kept], minlength=self.shape[0])
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         # pairs are sorted by user and item, as the rows of a matrix are
-        return sparse.csr_matrix((data[kept], self.pairs["item"].to_numpy()[kept], indptr), shape=self.shape)
+        return sparse.csr_matrix((data[kept], self.pairs["item"][kept], indptr), shape=self.shape)
 
     @cached_property
     def interactions(self) -> sparse.csr_matrix:
         """1 where the user had anything to do with the item that weighs: not what was taken back or disliked."""
-        return self.matrix((self.pairs["weight"].to_numpy() > 0).astype(np.float32))
+        return self.matrix((self.pairs["weight"] > 0).astype(np.float32))
 
     @cached_property
     def liked(self) -> sparse.csr_matrix:
         """1 where the user liked the item."""
-        return self.matrix(self.pairs["is_liked"].to_numpy().astype(np.float32))
+        return self.matrix(self.pairs["is_liked"].astype(np.float32))
 
     @cached_property
     def consumed(self) -> sparse.csr_matrix:
         """1 where the item must not be recommended to the user again."""
-        return self.matrix(self.pairs["is_consumed"].to_numpy().astype(np.float32))
+        return self.matrix(self.pairs["is_consumed"].astype(np.float32))
 
     def recent(self, half_life_events: float) -> sparse.csr_matrix:
         """Liked pairs (all pairs of a user who liked nothing), halved every `half_life_events` later events of hers."""
 
         def make() -> sparse.csr_matrix:
-            decay = np.exp2(-(self.pairs["last_recency_rank"].to_numpy() - 1) / half_life_events)
+            decay = np.exp2(-(self.pairs["last_recency_rank"] - 1) / half_life_events)
             likes_something = np.diff(self.liked.indptr) > 0
-            liked = self.pairs["is_liked"].to_numpy()
-            weighs = self.pairs["weight"].to_numpy() > 0
-            return self.matrix(decay * np.where(likes_something[self.pairs["user"].to_numpy()], liked, weighs))
+            liked = self.pairs["is_liked"]
+            weighs = self.pairs["weight"] > 0
+            return self.matrix(decay * np.where(likes_something[self.pairs["user"]], liked, weighs))
 
         return self.derived(("recent", half_life_events), make)
 
@@ -119,7 +124,7 @@ def build_history(
         cutoff=cutoff,
         user_ids=user_ids.to_numpy().astype(np.str_),
         item_ids=item_ids.to_numpy().astype(np.str_),
-        pairs=indexed,
+        pairs={column.name: column.to_numpy() for column in indexed},
         users_to_serve=serve.to_numpy().astype(np.int32),
     )
 

@@ -1,8 +1,10 @@
 """Item embeddings: items used in the same stretch of a user's history lie close together."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_assets.candidates.catalogue import Catalogue
@@ -27,8 +29,12 @@ class ItemEmbeddings(SavedSource):
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
         profiles = unit_rows(np.asarray(take_rows(history.recent(HALF_LIFE_EVENTS), users) @ self.vectors))
-        scores = multiply(profiles, self.vectors.T)
+        scores = multiply(profiles, self._by_dimension)
         return np.where((np.abs(profiles).sum(axis=1) > 0)[:, None], scores + 1.0, 0).astype(np.float32)
+
+    @cached_property
+    def _by_dimension(self) -> NDArray[np.float64]:
+        return self.vectors.T.astype(np.float64)
 
 
 def fit_item_embeddings(history: History, catalogue: Catalogue, config: Config) -> ItemEmbeddings:
@@ -62,8 +68,8 @@ def embed_items(history: History, config: Config) -> FloatArray:
 
 def _count_neighbours(history: History, window: int) -> sparse.csr_matrix:
     """Items x items, symmetric: how often two items lie within `window` items in a user's history; nearer is more."""
-    ordered = history.pairs.sort("user", "last_recency_rank", "item")
-    users, items = ordered["user"].to_numpy(), ordered["item"].to_numpy()
+    order = np.lexsort([history.pairs[name] for name in ("item", "last_recency_rank", "user")])
+    users, items = history.pairs["user"][order], history.pairs["item"][order]
     n_items = history.shape[1]
     counts = sparse.csr_matrix((n_items, n_items), dtype=np.float64)
     for gap in range(1, window + 1):

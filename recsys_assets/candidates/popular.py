@@ -43,6 +43,10 @@ class PopularInCategory(SavedSource):
 
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
+        if history.shape[0] == 1:
+            shares = shares_of_one(history, self._divided)
+            names = np.argsort(-shares, kind="stable")[: self.categories_per_user]
+            return spread_row(names, shares[names], self._by_category).astype(np.float32)[None, :] * self.popularity
         strongest = history.derived("strongest_categories", lambda: self._find_strongest(history))
         return spread(strongest, users, self._by_category) * self.popularity
 
@@ -94,8 +98,6 @@ def shares_of_taste(history: History, divided: sparse.csr_matrix) -> sparse.csr_
 
     The same as `share` of `features.user_category_shares` and `features.user_creator_shares`, to 1e-12.
     """
-    if history.shape[0] == 1:
-        return _shares_of_one(history, divided)
     of_user = sparse.csr_matrix(_tastes(history) @ divided)
     lengths = np.diff(of_user.indptr)
     totals = np.bincount(np.repeat(np.arange(len(lengths)), lengths), weights=of_user.data, minlength=len(lengths))
@@ -105,24 +107,23 @@ def shares_of_taste(history: History, divided: sparse.csr_matrix) -> sparse.csr_
     return of_user
 
 
+def shares_of_one(history: History, divided: sparse.csr_matrix) -> NDArray[np.float64]:
+    """The same of the one user of a history, one value a name."""
+    sums = spread_row(history.pairs["item"], _counts(history), divided)
+    return np.asarray(np.round(sums / (sums.sum() or 1), SHARE_DECIMALS))
+
+
 def _tastes(history: History) -> sparse.csr_matrix:
     """Users x items, float64: weights, but for what was disliked."""
     pairs = history.pairs
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(pairs["user"].to_numpy(), minlength=history.shape[0]))])
-    return sparse.csr_matrix((_counts(history), pairs["item"].to_numpy(), indptr), shape=history.shape)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(pairs["user"], minlength=history.shape[0]))])
+    return sparse.csr_matrix((_counts(history), pairs["item"], indptr), shape=history.shape)
 
 
 def _counts(history: History) -> NDArray[np.float64]:
     """What each pair counts in a user's taste."""
     pairs = history.pairs
-    return np.where(pairs["is_disliked"].to_numpy(), 0.0, np.maximum(pairs["weight"].to_numpy(), 0.0))
-
-
-def _shares_of_one(history: History, divided: sparse.csr_matrix) -> sparse.csr_matrix:
-    sums = spread_row(history.pairs["item"].to_numpy(), _counts(history), divided)
-    shares = np.round(sums / (sums.sum() or 1), SHARE_DECIMALS)
-    names = np.flatnonzero(shares)
-    return sparse.csr_matrix((shares[names], names, [0, len(names)]), shape=(1, len(shares)))
+    return np.where(pairs["is_disliked"], 0.0, np.maximum(pairs["weight"], 0.0))
 
 
 def _popularity(catalogue: Catalogue, column: str) -> FloatArray:

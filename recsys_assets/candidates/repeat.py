@@ -30,5 +30,5 @@ def fit_repeat(history: History, catalogue: Catalogue, config: Config) -> Repeat
 
 def _decay(history: History) -> sparse.csr_matrix:
     pairs = history.pairs
-    decay = np.exp2(-(pairs["last_recency_rank"].to_numpy() - 1) / HALF_LIFE_EVENTS)
-    return history.matrix(pairs["weight"].to_numpy() * decay)
+    decay = np.exp2(-(pairs["last_recency_rank"] - 1) / HALF_LIFE_EVENTS)
+    return history.matrix(pairs["weight"] * decay)

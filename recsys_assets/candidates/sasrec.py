@@ -67,10 +67,10 @@ def read_sequences(history: History) -> tuple[Sequences, list[NDArray[np.bool_]]
 
     An item stands where she last had it. What was taken back, or weighs nothing, is no part of a sequence.
     """
-    pairs = history.pairs.filter(history.pairs["weight"] > 0).sort(
-        "user", "last_recency_rank", descending=[False, True]
-    )
-    user, item, liked = (pairs[name].to_numpy() for name in ("user", "item", "is_liked"))
+    pairs = history.pairs
+    order = np.lexsort([-pairs["last_recency_rank"].astype(np.int64), pairs["user"]])
+    order = order[pairs["weight"][order] > 0]
+    user, item, liked = (pairs[name][order] for name in ("user", "item", "is_liked"))
     bounds = np.searchsorted(user, np.arange(history.shape[0] + 1))
     sequences, wanted = [], []
     for start, end in pairwise(bounds):

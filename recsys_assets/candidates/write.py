@@ -99,7 +99,7 @@ def write_candidates(
             scorers: dict[str, Scorer] = {}
             for source in sources:
                 scorers[source] = SOURCES[source](history, catalogue, config)
-                say(f"{cutoff}: {source} has learnt from {len(history.pairs):,} pairs of user and item")
+                say(f"{cutoff}: {source} has learnt from {history.n_pairs:,} pairs of user and item")
             weighed: Weighed = [(None, history.users_to_serve)]
             if MERGED in tables and live_only:
                 weighed = [(live_fusion, history.users_to_serve)]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_assets.candidates.history import FloatArray, History
-from recsys_assets.candidates.popular import shares_of_taste
+from recsys_assets.candidates.popular import shares_of_one
 from recsys_assets.candidates.spread import entries_of, links_between
 from recsys_assets.online.candidates import Opinions
 from recsys_assets.online.events import RATING, Floats, Ints, UserEvents, microseconds
@@ -56,8 +56,8 @@ def describe_user(model: OnlineModel, events: UserEvents, own: UserItems, histor
         events=events,
         items=own,
         as_of=as_of,
-        category_shares=shares_of_taste(history, model.items.divided_categories).toarray()[0],
-        creator_shares=shares_of_taste(history, model.items.divided_creators).toarray()[0],
+        category_shares=shares_of_one(history, model.items.divided_categories),
+        creator_shares=shares_of_one(history, model.items.divided_creators),
         price_mean=float(prices.mean()) if len(prices) else np.nan,
     )
 

@@ -1,9 +1,9 @@
 """What a user had to do with each item: `intermediate.int_user_items` of one user."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from recsys_assets.candidates.history import History
@@ -58,15 +58,13 @@ def sum_up(events: UserEvents) -> UserItems:
 
 def history_of(user_id: str, own: UserItems, item_ids: NDArray[np.str_]) -> History:
     """A history of this user alone, over the items of the bundle: what the candidate sources score."""
-    pairs = pl.DataFrame(
-        {
-            "user": np.zeros(len(own.item), np.int32),
-            "item": own.item.astype(np.int32),
-            "weight": own.weight,
-            "is_liked": own.is_liked,
-            "is_disliked": own.is_disliked,
-            "is_consumed": own.is_consumed,
-            "last_recency_rank": own.last_recency_rank,
-        }
-    )
+    pairs: dict[str, NDArray[Any]] = {
+        "user": np.zeros(len(own.item), np.int32),
+        "item": own.item.astype(np.int32),
+        "weight": own.weight,
+        "is_liked": own.is_liked,
+        "is_disliked": own.is_disliked,
+        "is_consumed": own.is_consumed,
+        "last_recency_rank": own.last_recency_rank,
+    }
     return History("live", np.array([user_id]), item_ids, pairs, np.zeros(1, np.int32))

@@ -1,6 +1,7 @@
 """Item embeddings against the formula over dense matrices; what cannot be embedded stays out."""
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.preprocessing import normalize
 
@@ -25,7 +26,7 @@ def history(make_history) -> History:
 
 def counts_by_loop(history: History, window: int) -> np.ndarray:
     counts = np.zeros((history.shape[1], history.shape[1]))
-    for (_,), pairs in history.pairs.sort("last_recency_rank").group_by("user"):
+    for (_,), pairs in pl.DataFrame(dict(history.pairs)).sort("last_recency_rank").group_by("user"):
         items = pairs["item"].to_list()
         for place, item in enumerate(items):
             for gap, other in enumerate(items[place + 1 : place + 1 + window], start=1):

@@ -34,7 +34,7 @@ def neighbours_by_formula(history: History, settings: Bm25Config) -> np.ndarray:
 def by_formula(history: History, config: Config) -> np.ndarray:
     settings = config.candidates.item_knn
     recent = np.zeros(history.shape)
-    for user, item, rank in history.pairs.select("user", "item", "last_recency_rank").rows():
+    for user, item, rank in zip(*(history.pairs[name] for name in ("user", "item", "last_recency_rank")), strict=True):
         recent[user, item] = 0.5 ** ((rank - 1) / settings.half_life_events)
     return recent @ neighbours_by_formula(history, settings)
 

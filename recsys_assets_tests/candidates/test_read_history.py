@@ -31,7 +31,7 @@ def test_order_of_the_pairs_does_not_matter(small_warehouse) -> None:
     pairs = small_warehouse.sql("SELECT * FROM intermediate.int_user_items WHERE cutoff = 'live'").pl()
     users = pl.Series("user_id", ["u2"])
     first, second = (build_history("live", pairs[order], users) for order in ([0, 1, 2], [2, 0, 1]))
-    assert first.pairs.equals(second.pairs)
+    assert pl.DataFrame(dict(first.pairs)).equals(pl.DataFrame(dict(second.pairs)))
     assert first.users_to_serve.tolist() == second.users_to_serve.tolist() == [1]
 
 

@@ -47,7 +47,7 @@ def hits(history, catalogue, scorer, items_of) -> float:
 def test_it_learns_the_order_which_popularity_cannot(make_history: HistoryMaker, make_catalogue, softmax_items) -> None:
     items_of = walks()
     history = make_history(items_of)
-    counts = np.bincount(history.pairs["item"].to_numpy())
+    counts = np.bincount(history.pairs["item"])
     catalogue = make_catalogue(history, n_users=dict(zip(history.item_ids.tolist(), counts.tolist(), strict=True)))
     sasrec = SMALL.candidates.sasrec.model_copy(update={"softmax_items": softmax_items})
     config = SMALL.model_copy(update={"candidates": SMALL.candidates.model_copy(update={"sasrec": sasrec})})
