@@ -223,7 +223,7 @@ def _add_posts(app: FastAPI, config: Config) -> None:
     async def forget(request: Request, user_id: UserId) -> Response:
         """Erase a user everywhere, as `recsys forget` does; her session goes at once, the rest while nothing builds."""
         service: Service = request.app.state.service
-        service.erasures.ask(user_id)
+        await service.erasures.ask(user_id)
         try:
             await service.sessions.forget(user_id)
         except SessionsUnavailable:

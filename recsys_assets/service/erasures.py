@@ -18,7 +18,8 @@ from recsys_assets.upkeep.forget import NobodyError, forget_user
 
 _LOGGER: Final = get_logger(__name__)
 _AGAIN_SECONDS: Final = 600.0  # while a build holds the home, or nothing of the user is loaded
-_CLOCK_STEP_NANOSECONDS: Final = 10**9
+_LOOK_SECONDS: Final = 0.01
+_LOCK: Final = ".lock"
 
 
 class Erasures:
@@ -31,10 +32,11 @@ class Erasures:
         self.config, self.holder = config, holder
         self.folder = config.home / "service" / "erasures"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._reading = threading.Lock()
+        self._looking = threading.Lock()
+        self._looked_at = -_LOOK_SECONDS
+        self._users: frozenset[str] = frozenset()  # of both:
         self._wishes: dict[str, str] = {}  # file -> user
         self._done: dict[str, tuple[str, float]] = {}  # file -> user, when it was seen to be gone
-        self._read_at: int | None = None  # the folder's time of change when it was read; None: read again
         self._wake = asyncio.Event()
         if self._read():
             self._wake.set()
@@ -44,19 +46,18 @@ class Erasures:
         """Whether the user is to be erased, or is and the bundle in memory may still hold her."""
         return user_id in self.users()
 
-    def users(self) -> set[str]:
-        """All of those."""
-        with self._reading:
-            with suppress(OSError):  # what is known already stays so
-                self._see_changes()
-            since = self.holder.up_to_date_at
-            self._done = {file: one for file, one in self._done.items() if one[1] >= since}
-            return {*self._wishes.values(), *(user_id for user_id, _ in self._done.values())}
+    def users(self) -> frozenset[str]:
+        """All of those. Every list asks, so the folder is not looked at for each."""
+        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._look()
+        return self._users
 
-    def ask(self, user_id: str) -> None:
-        """Keep the wish on the disk, and begin."""
+    async def ask(self, user_id: str) -> None:
+        """Keep the wish on the disk, and begin; it returns when all workers know."""
         replace_file(self.folder / f"{secrets.token_hex(8)}.json", json.dumps({"user_id": user_id}).encode())
+        self._look()
         self._wake.set()
+        await asyncio.sleep(2 * _LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Leave what waits for the next start."""
@@ -76,7 +77,7 @@ class Erasures:
                 self._wake.set()
 
     def _erase_all(self) -> None:
-        with only_one(self.folder / ".lock", "an erasure"):
+        with only_one(self.folder / _LOCK, "an erasure"):
             for file, user_id in self._read().items():
                 path = self.folder / file
                 try:
@@ -85,7 +86,7 @@ class Erasures:
                     # events of hers may be on the disk and not loaded yet: the wish waits as long as sessions do
                     if time.time() - path.stat().st_mtime < 60 * self.config.service.session_minutes:
                         continue
-                self.users()  # has seen the wish before it goes
+                self._look()  # what goes unseen could not be waited for
                 path.unlink()
                 _LOGGER.info("user_erased")
                 self.holder.look()
@@ -93,16 +94,16 @@ class Erasures:
     def _read(self) -> dict[str, str]:
         wishes = {}
         for path in sorted(self.folder.glob("*.json")):
-            with suppress(FileNotFoundError):  # another worker has done it
+            with suppress(FileNotFoundError, ValueError, KeyError):  # another worker has done it, or it is no wish
                 wishes[path.name] = str(json.loads(path.read_bytes())["user_id"])
         return wishes
 
-    def _see_changes(self) -> None:
-        changed = self.folder.stat().st_mtime_ns
-        if changed == self._read_at:
-            return
-        wishes, now = self._read(), time.monotonic()
-        gone = {file: (user_id, now) for file, user_id in self._wishes.items() if file not in wishes}
-        self._wishes, self._done = wishes, self._done | gone
-        # clocks of file systems are coarse: what follows within their step is not seen by the time alone
-        self._read_at = changed if time.time_ns() - changed > _CLOCK_STEP_NANOSECONDS else None
+    def _look(self) -> None:
+        with self._looking, suppress(OSError):  # where the folder cannot be read, what is known stays so
+            now, since = time.monotonic(), self.holder.up_to_date_at
+            wishes = self._read()
+            gone = {file: (user_id, now) for file, user_id in self._wishes.items() if file not in wishes}
+            self._wishes = wishes
+            self._done = {file: one for file, one in (self._done | gone).items() if one[1] >= since}
+            self._users = frozenset([*wishes.values(), *(user_id for user_id, _ in self._done.values())])
+            self._looked_at = now
