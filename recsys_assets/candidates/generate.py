@@ -12,6 +12,8 @@ from recsys_assets.candidates.fusion import Fusion
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 
 CELLS_PER_BLOCK = 2_000_000  # users x items, of float32 for every source: 8 MB each
+GROUPS_PER_PLACE = 4  # of a list: with fewer, more reach what the best of n groups reach
+MOST_REACHING = 3  # times n
 
 Scorer = Callable[[History, IntArray], FloatArray]
 """A history and positions of n of its users -> n x n_items scores; what is not above zero is no candidate.
@@ -117,17 +119,22 @@ def _keys(history: History, users: NDArray[np.integer], items: IndexArray) -> pl
 
 def best_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     """Rows x min(n, columns): each row's places by falling score; ties go to the earlier place."""
-    best = _positions_of_largest(scores, min(n, scores.shape[1]))
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(best, order, axis=1)
+    n = min(n, scores.shape[1])
+    reaches = scores >= _reached_by(scores, n)
+    # where hardly n scores are above zero, all the zeros reach it
+    is_wide = np.count_nonzero(reaches, axis=1) > MOST_REACHING * n
+    if not is_wide.any():
+        return _best_among(scores, reaches, n)
+    best = np.empty((len(scores), n), np.int64)
+    best[is_wide] = _best_of_many_ties(scores[is_wide], n)
+    best[~is_wide] = _best_among(scores[~is_wide], reaches[~is_wide], n)
+    return best
 
 
 def rank_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     """Rows x columns: the rank of each row's n largest scores above zero, from 1, ties by place; 0 elsewhere."""
     n = min(n, scores.shape[1])
-    # of the negative: from the other end numpy takes five times longer where most scores are zero
-    last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
-    place = np.flatnonzero((scores >= last) & (scores > 0))
+    place = np.flatnonzero((scores >= _reached_by(scores, n)) & (scores > 0))
     row = place // scores.shape[1]
     order = np.lexsort((-scores.ravel()[place], row))  # a stable sort: places that tie stay in their order
     rank = np.arange(1, len(place) + 1) - np.searchsorted(row, np.arange(len(scores)))[row]
@@ -137,11 +144,39 @@ def rank_places(scores: NDArray[np.floating], n: int) -> IndexArray:
     return ranks.reshape(scores.shape)
 
 
-def _positions_of_largest(scores: NDArray[np.floating], n: int) -> IndexArray:
-    """Rows x n, ascending: where each row's n largest scores are; of those that tie for the last place, the first."""
+def _reached_by(scores: NDArray[np.floating], n: int) -> NDArray[np.floating]:
+    """Rows x 1: a score that at least n of the row reach, and but for ties few more.
+
+    The n-th largest of the maxima of groups: to look for the n-th largest of all takes as many times longer as a group
+    has members.
+    """
+    n_rows, n_columns = scores.shape
+    size = max(1, n_columns // (GROUPS_PER_PLACE * n)) if n else 1
+    n_groups = n_columns // size
+    largest = scores[:, : n_groups * size].reshape(n_rows, size, n_groups).max(axis=1) if size > 1 else scores
+    # of the negative: from the other end numpy takes five times longer where most scores are zero
+    return -np.partition(-largest, n - 1, axis=1)[:, n - 1 : n]
+
+
+def _best_among(scores: NDArray[np.floating], is_among: NDArray[np.bool_], n: int) -> IndexArray:
+    """`best_places` of rows of which only some places, at least n a row, come into question."""
+    place = np.flatnonzero(is_among)
+    counts = np.count_nonzero(is_among, axis=1)
+    width = int(counts.max(initial=n))
+    # rows of one length, the shorter ones filled up with what comes last
+    slot = np.arange(len(place)) + np.repeat(np.arange(len(scores)) * width - (np.cumsum(counts) - counts), counts)
+    values, places = np.full(len(scores) * width, np.inf, scores.dtype), np.zeros(len(scores) * width, np.int64)
+    values[slot], places[slot] = -scores.ravel()[place], place
+    order = np.argsort(values.reshape(len(scores), width), axis=1, kind="stable")[:, :n]
+    first = np.arange(len(scores))[:, None] * scores.shape[1]
+    return np.asarray(np.take_along_axis(places.reshape(len(scores), width), order, axis=1) - first, np.int64)
+
+
+def _best_of_many_ties(scores: NDArray[np.floating], n: int) -> IndexArray:
+    """`best_places` of rows in which very many tie for the last place."""
     last = -np.partition(-scores, n - 1, axis=1)[:, n - 1 : n]
     chosen = scores > last
     ties = scores == last
     open_places = n - chosen.sum(axis=1, dtype=np.int32, keepdims=True)
     chosen |= ties & (ties.cumsum(axis=1, dtype=np.int32) <= open_places)
-    return np.nonzero(chosen)[1].reshape(len(scores), n)
+    return _best_among(scores, chosen, n)
