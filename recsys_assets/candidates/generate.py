@@ -13,7 +13,7 @@ from recsys_assets.candidates.history import FloatArray, History, IntArray
 
 CELLS_PER_BLOCK = 2_000_000  # users x items, of float32 for every source: 8 MB each
 GROUPS_PER_PLACE = 4  # of a list: with fewer, more reach what the best of n groups reach
-MOST_REACHING = 3  # times n
+MOST_REACHING = 3  # times n: where more of a row reach it, very many tie
 
 Scorer = Callable[[History, IntArray], FloatArray]
 """A history and positions of n of its users -> n x n_items scores; what is not above zero is no candidate.

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from recsys_assets.candidates.history import read_roles
-from recsys_assets.defs.metadata import describe_table
+from recsys_assets.defs.metadata import describe_table, keep_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.ranking.model_store import read_current_ranker, store_ranker
 from recsys_assets.ranking.rankers import train_rankers
 from recsys_assets.ranking.scoring import score_live_candidates
 from recsys_assets.ranking.training_frame import build_training_frame, write_training_frame
 from recsys_assets.ranking.training_record import Training, record_training
-from recsys_assets.warehouse import count_rows, replace_table
+from recsys_assets.warehouse import count_rows
 
 FEATURES = [
     dg.AssetKey(["candidates", "merged"]),
@@ -57,14 +57,14 @@ def ranker_lists(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ma
     """Train with early stopping on validation, refit for test, refit for live."""
     with settings.warehouse("ranking") as (config, connection):
         trained = train_rankers(connection, config, read_roles(connection), context.log.info)
-        replace_table(connection, "ranking.ranker_lists", trained.lists)
+        metadata = keep_table(connection, "ranking.ranker_lists", trained.lists)
         version = store_ranker(config, trained)
         now = datetime.now(UTC).replace(tzinfo=None)
         record_training(config, Training(version, now, n_events=count_rows(connection, "raw.events")))
         context.log.info(trained.note)
         plan = trained.plan
         return dg.MaterializeResult(
-            metadata=describe_table(connection, "ranking.ranker_lists")
+            metadata=metadata
             | {
                 "model_version": version,
                 "note": trained.note,

@@ -3,12 +3,11 @@
 import dagster as dg
 
 from recsys_assets.candidates.history import read_roles
-from recsys_assets.defs.metadata import describe_table
+from recsys_assets.defs.metadata import keep_table
 from recsys_assets.defs.resources import OWNERS, POOL, Settings
 from recsys_assets.fitted import replace_fitted
 from recsys_assets.rating.train import TRAINERS, train_rating_models
 from recsys_assets.schema import RATING_METRICS
-from recsys_assets.warehouse import replace_table
 
 INPUTS = [
     *(dg.AssetKey(["intermediate", name]) for name in ("int_history", "int_interactions", "int_user_cutoffs")),
@@ -33,14 +32,13 @@ def rating_report(context: dg.AssetExecutionContext, settings: Settings) -> dg.M
     with settings.warehouse("evaluation") as (config, connection):
         trained = train_rating_models(connection, config, read_roles(connection), context.log.info)
         context.log.info(trained.note)
-        replace_table(connection, "evaluation.rating_report", trained.report)
+        metadata = keep_table(connection, "evaluation.rating_report", trained.report)
         replace_fitted(config, {name: trained.models.get(name) for name in TRAINERS})
         figures = {
             f"{model}_{metric}": value
             for model, metric, value in trained.report.select("model", "metric", "value").iter_rows()
             if metric == RATING_METRICS[0]
         }
-        metadata = describe_table(connection, "evaluation.rating_report")
         return dg.MaterializeResult(metadata=metadata | {"note": trained.note} | figures)
 
 

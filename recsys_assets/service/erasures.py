@@ -25,7 +25,8 @@ _LOCK: Final = ".lock"
 class Erasures:
     """Whom nothing of their own is served to: from the request on, until the bundle in memory is one without them.
 
-    Every worker reads the same folder, so all of them know at once, whichever was asked.
+    Every worker looks into the same folder when it is asked for something, so each knows, whichever took the request.
+    Only one that nobody asked for anything from a wish to its end may serve the old bundle until it has taken the new.
     """
 
     def __init__(self, config: Config, holder: BundleHolder) -> None:
@@ -53,7 +54,7 @@ class Erasures:
         return self._users
 
     async def ask(self, user_id: str) -> None:
-        """Keep the wish on the disk, and begin; it returns when all workers know."""
+        """Keep the wish on the disk, and begin; after it returns each worker looks before it answers."""
         replace_file(self.folder / f"{secrets.token_hex(8)}.json", json.dumps({"user_id": user_id}).encode())
         self._look()
         self._wake.set()

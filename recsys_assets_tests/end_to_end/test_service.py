@@ -198,16 +198,16 @@ def test_a_new_bundle_is_taken_up_and_a_damaged_one_is_not(built_home: Path, tmp
     with serve(home, look_seconds=0.1) as server:
         assert server.list_of(users[0])["build_id"] == before
         change_bundle(home, "20990101T000000Z-aaaaaa", lambda copy: None)
-        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990101T000000Z-aaaaaa")
+        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990101T000000Z-aaaaaa", 30)
         change_bundle(home, "20990102T000000Z-bbbbbb", lambda copy: None)
-        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb")
+        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb", 30)
         broken = home / "published/20990103T000000Z-cccccc"
         shutil.copytree(current(home), broken)
         (broken / "recsys.duckdb").chmod(0o644)
         os.truncate(broken / "recsys.duckdb", 10_000)
         (home / "published/next").symlink_to(broken.name)
         os.replace(home / "published/next", home / "published/current")
-        wait_until(lambda: server.http.get("/readyz").json()["fault"])
+        wait_until(lambda: server.http.get("/readyz").json()["fault"], 30)
         assert "20990103T000000Z-cccccc" in server.http.get("/readyz").json()["fault"]
         assert server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb"
 
@@ -305,7 +305,7 @@ def test_others_than_this_machine_need_a_key_that_may_do_what_they_want(built_ho
         assert post("/v1/events", json=event, headers={"X-API-Key": writer}).status_code == 202
         assert server.http.delete("/v1/users/u", headers={"X-API-Key": writer}).status_code == 403
         recsys(home, "keys", "remove", "site")
-        wait_until(lambda: get("/v1/trending", headers={"X-API-Key": reader}).status_code == 401)
+        wait_until(lambda: get("/v1/trending", headers={"X-API-Key": reader}).status_code == 401, 30)
 
 
 @pytest.mark.slow

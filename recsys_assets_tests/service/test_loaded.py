@@ -1,5 +1,4 @@
 import threading
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -17,11 +16,11 @@ def test_who_has_looked_has_the_bundle_though_another_was_just_reading_it(
     config = load_config({"RECSYS_HOME": str(tmp_path)})
     make_warehouse(config)
     publish(config, datetime(2024, 1, 5))
-    is_reading, read = threading.Event(), loaded.load_bundle
+    is_reading, may_end, read = threading.Event(), threading.Event(), loaded.load_bundle
 
     def read_slowly(path: Path) -> loaded.LoadedBundle:
         is_reading.set()
-        time.sleep(0.5)
+        may_end.wait(60)
         return read(path)
 
     monkeypatch.setattr(loaded, "load_bundle", read_slowly)
@@ -29,6 +28,7 @@ def test_who_has_looked_has_the_bundle_though_another_was_just_reading_it(
     another = threading.Thread(target=holder.look)
     another.start()
     wait_until(is_reading.is_set)
+    may_end.set()  # and then it verifies and reads every file
     holder.look()
     assert holder.bundle is not None
     another.join()

@@ -18,7 +18,7 @@ LINE = '{"user_id": "u", "item_id": "i", "ts": "2024-05-01", "event_id": "e1"}'
 
 
 def wait_for_inbox(config, n_files: int) -> None:
-    wait_until(lambda: len(inbox(config)) >= n_files)
+    wait_until(lambda: len(inbox(config)) >= n_files, 30)
 
 
 def leave(config, worker: str, content: str, table: str = "events"):

@@ -194,7 +194,7 @@ ASKED = [
 def test_a_redis_that_is_not_there_is_said_so_at_once(tmp_path, asked) -> None:
     pytest.importorskip("redis", reason="the extra `redis` is not installed")
     store = open_sessions(settings(tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
-    assert seconds_until_unavailable(store, asked) < 2.0
+    assert seconds_until_unavailable(store, asked) < 1.0
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=["read", "add", "forget", "ping"])
@@ -203,7 +203,7 @@ def test_a_server_that_never_answers_is_said_so_in_time(tmp_path, asked) -> None
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         store = open_sessions(settings(tmp_path, redis_url=url, redis_milliseconds=100.0))
-        assert 0.1 <= seconds_until_unavailable(store, asked) < 2.0
+        assert 0.1 <= seconds_until_unavailable(store, asked) < 1.0
 
 
 def test_a_redis_that_stops_for_a_while_mixes_up_no_answers(server, tmp_path) -> None:
@@ -245,7 +245,7 @@ def test_a_redis_that_fails_again_and_again_is_left_alone_for_a_while_and_then_a
             for _ in range(100):
                 with pytest.raises(SessionsUnavailable, match="it is asked again in a moment"):
                     await store.read("u1")
-            assert time.perf_counter() - started < 3  # where each was asked it would be 30
+            assert time.perf_counter() - started < 0.3
         finally:
             server.send_signal(signal.SIGCONT)
         clock[0] += sessions_module.PAUSE_SECONDS
