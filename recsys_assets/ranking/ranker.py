@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+
+from recsys_assets.ranking.boosting import lgb
 
 DESCRIPTION_FILE = "ranker.json"
 ROWS_WORTH_THREADS = 10_000

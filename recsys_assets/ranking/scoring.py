@@ -11,7 +11,7 @@ from recsys_assets.ranking.frame import RankingFrame, build_ranking_frame
 from recsys_assets.ranking.ranker import Ranker, combine_parts, user_scale
 from recsys_assets.ranking.rerank import pool_size
 from recsys_assets.schema import LIVE_CUTOFF
-from recsys_assets.warehouse import count_rows, transaction
+from recsys_assets.warehouse import read_frame, transaction
 
 ROWS_PER_PART = 500_000
 
@@ -31,8 +31,6 @@ def score_live_candidates(
     Returns:
         The number of scored candidates.
     """
-    n_candidates = count_rows(connection, f"candidates.merged WHERE cutoff = '{LIVE_CUTOFF}'")
-    n_parts = n_candidates // ROWS_PER_PART + 1
     with transaction(connection):
         connection.execute(
             """
@@ -43,12 +41,25 @@ def score_live_candidates(
         )
         if ranker is None:
             return 0
-        for part in range(n_parts):
-            frame = build_ranking_frame(connection, config, LIVE_CUTOFF, part=part, n_parts=n_parts)
-            if len(frame.keys):
-                _score_part(connection, config, ranker, frame)
-            say(f"scored {part + 1} of {n_parts} parts of {n_candidates:,} candidates")
-    return count_rows(connection, "ranking.scored_candidates")
+        n_scored, parts = 0, _cut_into_parts(connection)
+        for number, users in enumerate(parts, start=1):
+            frame = build_ranking_frame(connection, config, LIVE_CUTOFF, users=users)
+            _score_part(connection, config, ranker, frame)
+            n_scored += len(frame.keys)
+            say(f"scored {n_scored:,} candidates, {number} of {len(parts)} parts")
+    return n_scored
+
+
+def _cut_into_parts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The first and the last user of each part, of about ROWS_PER_PART candidates."""
+    part = pl.col("n_candidates").cum_sum() // ROWS_PER_PART
+    counts = read_frame(
+        connection,
+        f"SELECT user_id, count(*)::BIGINT AS n_candidates FROM candidates.merged WHERE cutoff = '{LIVE_CUTOFF}' "
+        "GROUP BY user_id ORDER BY user_id",
+    )
+    parts = counts.group_by(part.alias("part"), maintain_order=True)
+    return parts.agg(pl.first("user_id").alias("first"), pl.last("user_id").alias("last")).drop("part").rows()
 
 
 def _score_part(connection: duckdb.DuckDBPyConnection, config: Config, ranker: Ranker, frame: RankingFrame) -> None:

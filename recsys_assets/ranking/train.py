@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 
 from recsys_assets.config import Config
+from recsys_assets.ranking.boosting import lgb
 from recsys_assets.ranking.frame import RankingFrame
 from recsys_assets.ranking.ranker import FUSED, Ranker
 from recsys_assets.settings import TreesConfig

@@ -33,16 +33,15 @@ def test_every_live_candidate_has_the_rankers_score(warehouse, quick_config, liv
     ]
 
 
-def test_parts_give_the_same_rows_and_a_part_without_users_none(
-    warehouse, quick_config, live_ranker, monkeypatch
-) -> None:
+def test_parts_give_the_same_rows(warehouse, quick_config, live_ranker, monkeypatch) -> None:
     score_live_candidates(warehouse, quick_config, live_ranker, lambda line: None)
     at_once = {table: stored(warehouse, table) for table in ("scored_candidates", "scored_features")}
-    monkeypatch.setattr(scoring, "ROWS_PER_PART", 12)  # more parts than users
+    monkeypatch.setattr(scoring, "ROWS_PER_PART", 25)  # of two or three of the 32 users with ten candidates each
     lines: list[str] = []
     score_live_candidates(warehouse, quick_config, live_ranker, lines.append)
     assert {table: stored(warehouse, table) for table in at_once} == at_once
-    assert lines[-1] == "scored 27 of 27 parts of 320 candidates"
+    assert lines[0] == "scored 20 candidates, 1 of 13 parts"
+    assert lines[-1] == "scored 320 candidates, 13 of 13 parts"
 
 
 def test_the_best_scores_can_be_made_again_to_the_bit(warehouse, quick_config, live_ranker) -> None:
