@@ -9,7 +9,8 @@ with candidates as (
     where cutoff = '{{ current_cutoff() }}'
 ),
 
-user_items as (
+-- DuckDB joins what it has materialized 2.5 times more slowly here: the filters come too late.
+user_items as not materialized (
     select
         user_id,
         item_id,
