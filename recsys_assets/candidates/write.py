@@ -1,7 +1,8 @@
 """`candidates.<source>`: every source's lists at every cutoff; `candidates.merged`: their fusion."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import duckdb
 import polars as pl
@@ -106,8 +107,8 @@ def write_candidates(
             elif MERGED in tables:
                 weighed = [*weigh_sources(config.seed, history, catalogue, scorers, lessons, relevant)]
                 keep_weights(connection, cutoff, average([fusion for fusion, _ in weighed if fusion]))
-            batch = _Batch(connection, [*tables, REACHED] if MERGED in tables else tables)
-            lessons += _write_cutoff(config, batch, history, catalogue, scorers, weighed, relevant, length)
+            with _open_batch(connection, [*tables, REACHED] if MERGED in tables else tables) as batch:
+                lessons += _write_cutoff(config, batch, history, catalogue, scorers, weighed, relevant, length)
             say(f"{cutoff}: {batch.n_rows:,} candidates listed for {len(history.users_to_serve):,} users")
             if cutoff == LIVE_CUTOFF:
                 learnt: dict[str, object] = {source: scorers.get(source) for source in kept}
@@ -155,17 +156,18 @@ def _write_cutoff(
                 for table, rows in lists.items():
                     batch.add(table, rows)
                 lessons += [lesson] if lesson else []
-    batch.insert()
     return lessons
 
 
 class _Batch:
-    """Rows on their way into their tables, inserted many at once."""
+    """Rows on their way into their tables: many at once, by a thread of their own while the next ones are made."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Sequence[str], writer: Executor) -> None:
         self.connection = connection
         self.waiting: dict[str, list[pl.DataFrame]] = {table: [] for table in tables}
         self.n_waiting = self.n_rows = 0
+        self._writer = writer
+        self._inserting: Future[None] | None = None
 
     def add(self, table: str, rows: pl.DataFrame) -> None:
         if table in self.waiting:
@@ -176,13 +178,33 @@ class _Batch:
             self.insert()
 
     def insert(self) -> None:
-        for table, frames in self.waiting.items():
-            if frames:
-                self.connection.register("listed", pl.concat(frames))
-                self.connection.execute(f"INSERT INTO candidates.{table} BY NAME SELECT * FROM listed")
-                self.connection.unregister("listed")
-                frames.clear()
+        """Hand over what waits, once what was handed over before is in its tables."""
+        self.wait()
+        taken = {table: pl.concat(frames) for table, frames in self.waiting.items() if frames}
+        self._inserting = self._writer.submit(self._insert, taken)
+        self.waiting = {table: [] for table in self.waiting}
         self.n_waiting = 0
+
+    def wait(self) -> None:
+        """Until all that was handed over is in its tables."""
+        if self._inserting:
+            self._inserting.result()
+
+    def _insert(self, taken: Mapping[str, pl.DataFrame]) -> None:
+        for table, rows in taken.items():
+            self.connection.register("listed", rows)
+            self.connection.execute(f"INSERT INTO candidates.{table} BY NAME SELECT * FROM listed")
+            self.connection.unregister("listed")
+
+
+@contextmanager
+def _open_batch(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> Iterator[_Batch]:
+    """A batch whose rows are in their tables at the end; nobody else may use the connection until then."""
+    with ThreadPoolExecutor(1, "inserting") as writer:
+        batch = _Batch(connection, tables, writer)
+        yield batch
+        batch.insert()
+        batch.wait()
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str]) -> None:
