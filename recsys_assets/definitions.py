@@ -12,12 +12,11 @@ from recsys_assets.defs.health import health_assets
 from recsys_assets.defs.jobs import jobs
 from recsys_assets.defs.monitoring import monitoring_assets
 from recsys_assets.defs.progress import progress_logger
-from recsys_assets.defs.project import DBT_EXECUTABLE, recsys_project
 from recsys_assets.defs.publishing import publishing_assets
 from recsys_assets.defs.ranking import ranking_assets
 from recsys_assets.defs.rating import rating_assets
 from recsys_assets.defs.raw import raw_tables
-from recsys_assets.defs.resources import Dbt, Settings, SettingsBesideBuilds
+from recsys_assets.defs.resources import Settings, SettingsBesideBuilds
 from recsys_assets.defs.schedules import schedules
 from recsys_assets.defs.sensors import sensors
 from recsys_assets.defs.warehouse import warehouse_assets
@@ -42,7 +41,6 @@ defs = dg.Definitions(
     resources={
         "settings": Settings(),
         "backtest_settings": SettingsBesideBuilds(),
-        "dbt": Dbt(project_dir=recsys_project, dbt_executable=DBT_EXECUTABLE),  # type: ignore[arg-type]
     },
     executor=dg.in_process_executor,  # a process a step costs 3 to 4 s, and waits for one warehouse anyway
     loggers={"console": dg.colored_console_logger, "progress": progress_logger},

@@ -1,4 +1,4 @@
-"""Ctrl-C where half a step would leave a mess: it waits for the end of the step."""
+"""Ctrl-C where Dagster's way of it would leave a mess."""
 
 import signal
 from collections.abc import Iterator
@@ -27,3 +27,18 @@ def interrupt_held() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if held:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupt_as_python_has_it() -> Iterator[None]:
+    """Let an interrupt (SIGINT) in the block raise KeyboardInterrupt, in place of what Dagster has it raise.
+
+    For calls of libraries that tidy up at that and at nothing else, as dbt does. Main thread only.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -25,7 +25,7 @@ PAGES = [
     *sorted(f"docs/{p.name}" for p in REPOSITORY.glob("docs/*.md")),
 ]
 # they are run or loaded by name, and imported by nobody
-PROGRAMS = {"dagster-webserver", "dbt-core", "dbt-duckdb"}
+PROGRAMS = {"dagster-webserver"}
 
 
 def read(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recsys_assets.interrupts import interrupt_held
+from recsys_assets.interrupts import interrupt_as_python_has_it, interrupt_held
 
 
 @pytest.fixture(autouse=True)
@@ -50,4 +50,15 @@ def test_a_block_without_an_interrupt_ends_in_silence_and_leaves_the_handler_as_
 def test_where_interrupts_are_ignored_they_stay_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with interrupt_held():
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_is_pythons_within_and_what_it_was_after() -> None:
+    def raise_another(*_: object) -> None:
+        raise RuntimeError("as Dagster has it")
+
+    signal.signal(signal.SIGINT, raise_another)
+    with pytest.raises(KeyboardInterrupt), interrupt_as_python_has_it():
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(RuntimeError):
         os.kill(os.getpid(), signal.SIGINT)

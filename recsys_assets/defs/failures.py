@@ -5,6 +5,7 @@ from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defi
 from recsys_assets.errors import explain_full_disk
 
 OURS = "recsys_assets.errors."
+INTERRUPTS = ("KeyboardInterrupt", "dagster._core.errors.DagsterExecutionInterruptedError")
 
 
 def explain_error(error: SerializableErrorInfo | None) -> str:
@@ -14,4 +15,6 @@ def explain_error(error: SerializableErrorInfo | None) -> str:
     message = " ".join(error.message.split()) if error else "unknown reason"
     if message.startswith(OURS):
         return message.partition(": ")[2]
+    if message.startswith(INTERRUPTS):
+        return "It was interrupted; the next run takes up its work."
     return explain_full_disk(message) or message

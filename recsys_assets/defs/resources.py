@@ -1,14 +1,10 @@
 """What assets are given: the settings and the warehouse."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from importlib.metadata import version
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
 
 from recsys_assets.config import Config, load_config
 from recsys_assets.locks import building_lock
@@ -58,18 +54,3 @@ class Settings(SettingsBesideBuilds):
         log = context.log
         with building_lock(self.config(), lambda line: log.info(line.strip()) if log else None):
             yield self
-
-
-class Dbt(DbtCliResource):
-    """dagster-dbt's resource, without what it does before each step and nobody here needs: together 3 s of a refresh.
-
-    It asks `dbt --version`, which is that of the package, and loads dbt into this process for column metadata, which
-    `describe_table` reads from the warehouse.
-    """
-
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]
-        return None

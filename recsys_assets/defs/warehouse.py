@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from recsys_assets.config import Config
+from recsys_assets.defs.dbt_here import build_models
 from recsys_assets.defs.metadata import describe_table
-from recsys_assets.defs.project import dbt_variables, export_dbt_environment, recsys_project
+from recsys_assets.defs.project import export_dbt_environment, recsys_project
 from recsys_assets.defs.resources import OWNERS, POOL, Cutoffs, Settings
 from recsys_assets.ranking.model_store import read_current_ranker
 from recsys_assets.warehouse import demand_sound, open_warehouse
@@ -39,11 +40,9 @@ TRANSLATOR = LayerTranslator(settings=DagsterDbtTranslatorSettings(enable_source
     name="warehouse",
     pool=POOL,
 )
-def warehouse(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings, config: Cutoffs
-) -> Iterator[Any]:
+def warehouse(context: dg.AssetExecutionContext, settings: Settings, config: Cutoffs) -> Iterator[Any]:
     """Models and their tests, up to the features and item statistics of every cutoff."""
-    yield from _build(context, dbt, settings.config(), config)
+    yield from _build(context, settings.config(), config)
 
 
 @dbt_assets(
@@ -54,34 +53,25 @@ def warehouse(
     name="pair_features",
     pool=POOL,
 )
-def pair_features(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings, config: Cutoffs
-) -> Iterator[Any]:
+def pair_features(context: dg.AssetExecutionContext, settings: Settings, config: Cutoffs) -> Iterator[Any]:
     """Features of user and item together, for the merged candidates."""
-    yield from _build(context, dbt, settings.config(), config)
+    yield from _build(context, settings.config(), config)
 
 
-def _build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: Config, cutoffs: Cutoffs) -> Iterator[Any]:
+def _build(context: dg.AssetExecutionContext, config: Config, cutoffs: Cutoffs) -> Iterator[Any]:
     if cutoffs.live_only:
         read_current_ranker(config)  # a refresh needs one; without, say so before an hour of work and not after it
     export_dbt_environment(config, live_only=cutoffs.live_only)
-    command = ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_variables(config)]
-    # one folder a step, written anew: by default every run would leave 7 MB in the checkout, for good
-    artifacts = config.dbt_path / context.op_handle.name
-    invocation = dbt.cli(command, context=context, target_path=artifacts, raise_on_error=False)
-    events = list(invocation.stream())  # to the end, since dbt holds the warehouse as long
-    # dagster-dbt's own row counts and column metadata load dbt a second time: of a refresh of the films 40 % of all CPU
+    built = build_models(context, TRANSLATOR, config)
     with open_warehouse(config) as connection:
-        for event in events:
-            model = invocation.manifest["nodes"].get(event.metadata["unique_id"].value)
-            if isinstance(event, dg.Output) and model:
-                found = describe_table(connection, f"{model['schema']}.{model['alias']}")
-                yield event.with_metadata({**event.metadata, **found})
+        for event, table in built.events:
+            if isinstance(event, dg.Output):
+                yield event.with_metadata({**event.metadata, **describe_table(connection, table)})
             else:
                 yield event
-    if error := invocation.get_error():
+    if built.fault:
         demand_sound(config, set_aside=True)
-        raise error
+        raise built.fault
 
 
 warehouse_assets = [warehouse, pair_features]

@@ -2,17 +2,18 @@
 
 import errno
 
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.error import serializable_error_info_from_exc_info
 
 from recsys_assets.defs.failures import explain_error
 from recsys_assets.errors import StorageError
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException) -> str:
     try:
         try:
             raise error
-        except Exception as cause:
+        except BaseException as cause:
             raise RuntimeError("Error occurred while executing op") from cause
     except RuntimeError as wrapped:
         return explain_error(serializable_error_info_from_exc_info((type(wrapped), wrapped, wrapped.__traceback__)))
@@ -34,3 +35,8 @@ def test_a_full_disk_is_told_with_what_to_do() -> None:
 
 def test_nothing_known_is_said_so() -> None:
     assert explain_error(None) == "unknown reason"
+
+
+def test_an_interrupt_is_no_fault() -> None:
+    for error in (KeyboardInterrupt(), DagsterExecutionInterruptedError()):
+        assert explain(error) == "It was interrupted; the next run takes up its work."
