@@ -40,7 +40,7 @@ def serve(
             os.environ[SHARED_FOLDER] = stack.enter_context(TemporaryDirectory(prefix="recsys-metrics-"))
         try:
             uvicorn.run(
-                "recsys_assets.service.app:create_app",
+                "recsys_assets.service.worker:create_worker",
                 factory=True,
                 host=host,
                 port=settings.port if port is None else port,

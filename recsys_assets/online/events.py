@@ -42,8 +42,7 @@ class UserEvents:
         event_type: its name.
         value: NaN where there is none.
         occurred_at: microseconds since 1970, UTC.
-        label: relevance label; 0 where it was taken back.
-        weight: likewise.
+        weight: 0 where it was taken back.
         is_liked: likewise False.
         is_disliked: by a low rating or a dislike.
         is_consumed: the item must not be recommended again.
@@ -54,7 +53,6 @@ class UserEvents:
     event_type: NDArray[np.object_]
     value: Floats
     occurred_at: Ints
-    label: Ints
     weight: Floats
     is_liked: Bools
     is_disliked: Bools
@@ -77,7 +75,6 @@ def read_events(frame: pl.DataFrame, items: Ints) -> UserEvents:
         event_type=_share_texts(frame["event_type"]),
         value=frame["value"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         occurred_at=frame["occurred_at"].cast(pl.Datetime("us")).to_physical().to_numpy(),
-        label=frame["relevance_label"].cast(pl.Int64).to_numpy(),
         weight=frame["weight"].to_numpy(),
         is_liked=frame["is_liked"].to_numpy(),
         is_disliked=frame["is_disliked"].to_numpy(),
@@ -136,7 +133,6 @@ def _judge(item: int, event: NewEvent, state: State) -> dict[str, Any]:
         "event_type": event.event_type,
         "value": np.nan if event.value is None else event.value,
         "occurred_at": microseconds(event.ts),
-        "label": rules.relevance_label if is_liked else 0,
         "weight": rules.weight,
         "is_liked": is_liked,
         "is_disliked": is_disliked,
@@ -157,7 +153,6 @@ def _take_back(known: UserEvents, item: int, event: NewEvent, rules: EventTypeCo
         return known
     changed: dict[str, Any] = {
         "is_cancelled": known.is_cancelled.copy(),
-        "label": known.label.copy(),
         "weight": known.weight.copy(),
         "is_liked": known.is_liked.copy(),
     }

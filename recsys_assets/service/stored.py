@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Any, NamedTuple
 
 import duckdb
@@ -149,7 +150,7 @@ def load_stored_lists(bundle: Path) -> StoredLists:
         score=score,
         sources=Texts(sources.numbers, [tuple((joined or "").split(",")) for joined in sources.different]),
         titles=dict(titles),
-        similar=dict(similar),
+        similar={item_id: [(intern(other), score) for other, score in rows] for item_id, rows in similar},
         trending=dict(trending),
         **texts,
     )
