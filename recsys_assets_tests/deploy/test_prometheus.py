@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from recsys_assets_tests.end_to_end.bundles import change_bundle, copy_published
 from recsys_assets_tests.end_to_end.command_line import RECSYS, recsys
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
 from recsys_assets_tests.end_to_end.test_gates import load_events
-from recsys_assets_tests.end_to_end.test_service import change_bundle, copy_published
 from recsys_assets_tests.fixtures.prometheus import hand_out, run_prometheus
 from recsys_assets_tests.fixtures.redis_server import run_redis
 from recsys_assets_tests.streaming.conftest import TOPIC, Broker

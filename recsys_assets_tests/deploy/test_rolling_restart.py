@@ -18,8 +18,8 @@ from recsys_assets.config import PROJECT_ROOT, load_config
 from recsys_assets.sources.inbox import take_inbox
 from recsys_assets.sources.landing import ingest_landed
 from recsys_assets.warehouse import open_warehouse
+from recsys_assets_tests.end_to_end.bundles import copy_published
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
-from recsys_assets_tests.end_to_end.test_service import copy_published
 from recsys_assets_tests.fixtures.waiting import wait_until
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+from recsys_assets_tests.end_to_end.bundles import copy_published
 from recsys_assets_tests.end_to_end.servers import Server, serve
-from recsys_assets_tests.end_to_end.test_service import copy_published
 
 EXAMPLES = 60  # an operation
 

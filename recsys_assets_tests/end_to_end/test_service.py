@@ -1,11 +1,8 @@
 """The service as a site sees it: over HTTP, from a process of its own, on a published bundle."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +10,7 @@ import duckdb
 import httpx
 import pytest
 
-from recsys_assets.config import load_config
-from recsys_assets.publishing.manifest import describe_files, read_manifest, write_manifest
-from recsys_assets.publishing.switch import switch_to
+from recsys_assets_tests.end_to_end.bundles import copy_published, now
 from recsys_assets_tests.end_to_end.command_line import RECSYS, recsys
 from recsys_assets_tests.end_to_end.servers import Server, free_port, serve
 from recsys_assets_tests.fixtures.redis_server import run_redis
@@ -23,31 +18,6 @@ from recsys_assets_tests.fixtures.waiting import wait_until
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 Users = list[str]
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat()
-
-
-def copy_published(built_home: Path, home: Path) -> Path:
-    shutil.copytree(built_home / "published", home / "published", symlinks=True)
-    return home
-
-
-def current(home: Path) -> Path:
-    return (home / "published/current").resolve()
-
-
-def change_bundle(home: Path, build_id: str, change: Callable[[Path], None], **manifest: object) -> None:
-    """Publish a copy of the bundle in use under another name, after a change."""
-    bundle, copy = current(home), home / "published" / build_id
-    shutil.copytree(bundle, copy)
-    for path in copy.rglob("*"):
-        path.chmod(0o755)
-    change(copy)
-    update = {"build_id": build_id, "files": describe_files(copy), **manifest}
-    write_manifest(copy, read_manifest(bundle).model_copy(update=update))
-    switch_to(load_config({"RECSYS_HOME": str(home)}), build_id)
 
 
 @pytest.fixture(scope="module")
@@ -192,65 +162,6 @@ def test_metrics_and_headers(server: Server) -> None:
 
 
 @pytest.mark.slow
-def test_a_new_bundle_is_taken_up_and_a_damaged_one_is_not(built_home: Path, tmp_path: Path, users: Users) -> None:
-    home = copy_published(built_home, tmp_path)
-    before = current(home).name
-    with serve(home, look_seconds=0.1) as server:
-        assert server.list_of(users[0])["build_id"] == before
-        change_bundle(home, "20990101T000000Z-aaaaaa", lambda copy: None)
-        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990101T000000Z-aaaaaa", 30)
-        change_bundle(home, "20990102T000000Z-bbbbbb", lambda copy: None)
-        wait_until(lambda: server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb", 30)
-        broken = home / "published/20990103T000000Z-cccccc"
-        shutil.copytree(current(home), broken)
-        (broken / "recsys.duckdb").chmod(0o644)
-        os.truncate(broken / "recsys.duckdb", 10_000)
-        (home / "published/next").symlink_to(broken.name)
-        os.replace(home / "published/next", home / "published/current")
-        wait_until(lambda: server.http.get("/readyz").json()["fault"], 30)
-        assert "20990103T000000Z-cccccc" in server.http.get("/readyz").json()["fault"]
-        assert server.list_of(users[0])["build_id"] == "20990102T000000Z-bbbbbb"
-
-
-def test_without_a_bundle_lists_are_empty_and_say_so(tmp_path: Path) -> None:
-    with serve(tmp_path) as server:
-        assert server.http.get("/readyz").status_code == 503
-        found = server.list_of("u")
-        assert (found["fallback"], found["items"]) == ("no_bundle", [])
-        ranked = server.http.post("/v1/rank", json={"user_id": "u", "items": ["b", "a"]}).json()
-        assert [item["item_id"] for item in ranked["items"]] == ["b", "a"]
-        assert server.post_events({"user_id": "u", "item_id": "i", "ts": now()})["accepted"] == 1
-
-
-@pytest.mark.slow
-def test_a_model_that_cannot_score_leaves_the_published_list(
-    built_home: Path, tmp_path: Path, users: list[str]
-) -> None:
-    home = copy_published(built_home, tmp_path)
-
-    def rename_a_feature(copy: Path) -> None:
-        path = copy / "models/ranker/ranker.json"
-        described = json.loads(path.read_text("utf-8"))
-        described["feature_names"][-1] = "item_that_nobody_makes"
-        path.write_text(json.dumps(described), "utf-8")
-
-    change_bundle(home, "20990101T000000Z-dddddd", rename_a_feature)
-    with serve(home) as server:
-        published = server.list_of(users[0])
-        server.post_events({"user_id": users[0], "item_id": published["items"][0]["item_id"], "ts": now()})
-        found = server.list_of(users[0])
-        assert found["fallback"] == "model_failed"
-        assert found["items"] == published["items"]
-
-
-@pytest.mark.slow
-def test_a_request_that_waited_too_long_gets_the_old_list(built_home: Path, tmp_path: Path, users: list[str]) -> None:
-    with serve(copy_published(built_home, tmp_path), budget_milliseconds=0.000001) as server:
-        server.post_events({"user_id": users[0], "item_id": "i", "ts": now()})
-        assert server.list_of(users[0])["fallback"] == "deadline"
-
-
-@pytest.mark.slow
 def test_workers_share_sessions_through_redis_and_count_together(
     built_home: Path, tmp_path: Path, users: Users
 ) -> None:
@@ -270,16 +181,6 @@ def test_workers_share_sessions_through_redis_and_count_together(
             text = httpx.get(f"{server.http.base_url}/metrics").text
             assert lists in text
             assert "recsys_sessions_up 1.0" in text
-
-
-@pytest.mark.slow
-def test_without_its_session_store_the_service_answers(built_home: Path, tmp_path: Path, users: Users) -> None:
-    with serve(copy_published(built_home, tmp_path), redis_url=f"redis://127.0.0.1:{free_port()}/0") as server:
-        assert server.post_events({"user_id": users[0], "item_id": "i", "ts": now()})["accepted"] == 1
-        found = server.list_of(users[0])
-        assert found["fallback"] == "sessions_unavailable"
-        assert found["items"]
-        assert "recsys_sessions_up 0.0" in server.http.get("/metrics").text
 
 
 @pytest.mark.slow
