@@ -31,14 +31,17 @@ def interrupt_held() -> Iterator[None]:
 
 @contextmanager
 def interrupt_as_python_has_it() -> Iterator[None]:
-    """Let an interrupt (SIGINT) in the block raise KeyboardInterrupt, in place of what Dagster has it raise.
+    """Let SIGINT and SIGTERM in the block raise KeyboardInterrupt, in place of what Dagster has them raise.
 
-    For calls of libraries that tidy up at that and at nothing else, as dbt does. Main thread only.
+    For calls of libraries that tidy up at that and at nothing else, as dbt does. A signal that ends the process or is
+    ignored stays so. Main thread only.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in handled.items():
+            signal.signal(number, handler)

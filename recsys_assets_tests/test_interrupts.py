@@ -57,8 +57,13 @@ def test_an_interrupt_is_pythons_within_and_what_it_was_after() -> None:
     def raise_another(*_: object) -> None:
         raise RuntimeError("as Dagster has it")
 
-    signal.signal(signal.SIGINT, raise_another)
-    with pytest.raises(KeyboardInterrupt), interrupt_as_python_has_it():
-        os.kill(os.getpid(), signal.SIGINT)
-    with pytest.raises(RuntimeError):
-        os.kill(os.getpid(), signal.SIGINT)
+    ended = signal.getsignal(signal.SIGTERM)
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, raise_another)
+            with pytest.raises(KeyboardInterrupt), interrupt_as_python_has_it():
+                os.kill(os.getpid(), number)
+            with pytest.raises(RuntimeError):
+                os.kill(os.getpid(), number)
+    finally:
+        signal.signal(signal.SIGTERM, ended)

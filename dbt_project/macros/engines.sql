@@ -57,3 +57,16 @@
 {% macro spark__list_length(list_column) -%}
     cast(size({{ list_column }}) as bigint)
 {%- endmacro %}
+
+{# After `as` of a WITH query that is read more than once: it is put in the places where it is read. #}
+{% macro not_materialized() -%}
+    {{ return(adapter.dispatch('not_materialized', 'recsys')()) }}
+{%- endmacro %}
+
+{% macro default__not_materialized() -%}
+    not materialized
+{%- endmacro %}
+
+{# As Spark does with all of them. #}
+{% macro spark__not_materialized() -%}
+{%- endmacro %}

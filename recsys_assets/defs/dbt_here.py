@@ -33,20 +33,18 @@ class Built(NamedTuple):
     fault: RecsysError | None
 
 
-def build_models(context: dg.AssetExecutionContext, translator: DagsterDbtTranslator, config: Config) -> Built:
+def build_models(context: dg.AssetExecutionContext, config: Config) -> Built:
     """Build the models and tests that the step asks for, to the end, though one fails.
 
     Args:
         context: of a step made of dbt models.
-        translator: of the step.
         config: the configuration; `export_dbt_environment` has told dbt the rest.
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
 
-    asked = get_updated_cli_invocation_params_for_context(context, {}, translator)
+    asked = get_updated_cli_invocation_params_for_context(context, {}, DagsterDbtTranslator())  # the step has its own
     # one folder a step, written anew: by default every run would leave 7 MB in the checkout, for good
     artifacts = config.dbt_path / context.op_handle.name
     _start_from_what_is_parsed(artifacts)
@@ -58,7 +56,7 @@ def build_models(context: dg.AssetExecutionContext, translator: DagsterDbtTransl
             print(told[-1], flush=True)
 
     options = {
-        "project-dir": recsys_project.project_dir,
+        "project-dir": (asked.dbt_project or recsys_project).project_dir,
         "profiles-dir": recsys_project.project_dir,
         "target-path": artifacts,
         "log-path": artifacts,
@@ -69,12 +67,12 @@ def build_models(context: dg.AssetExecutionContext, translator: DagsterDbtTransl
         "vars": dbt_variables(config),
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    arguments += ["--no-use-colors", *asked.selection_args]
     try:
         with interrupt_as_python_has_it():
-            result = dbtRunner(callbacks=[hear]).invoke(["build", *arguments, *asked.selection_args])
+            result = dbtRunner(callbacks=[hear]).invoke(["build", *arguments])
     finally:
-        # or nobody in this process could open the warehouse with other settings
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        _close_warehouse()
     if result.exception and not isinstance(result.exception, Exception):
         raise result.exception  # an interrupt: dbt has cancelled its queries
     events = [
@@ -91,8 +89,18 @@ def build_models(context: dg.AssetExecutionContext, translator: DagsterDbtTransl
     if result.success:
         return Built(events, None)
     faults = [message.raw_event["info"]["msg"] for message in told if message.raw_event["info"]["level"] == "error"]
-    said = " ".join(" ".join([*faults, str(result.exception or "")]).split())
+    said = " ".join(" ".join(faults or [str(result.exception)]).split())
     return Built(events, RecsysError(explain_full_disk(said) or f"dbt says: {said} (its log: {artifacts / 'dbt.log'})"))
+
+
+def _close_warehouse() -> None:
+    """Or nobody in this process could open it with other settings; dbt-duckdb leaves it to the garbage collector."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment: Any = DuckDBConnectionManager._ENV
+    if environment:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 def _table_of(message: DbtCoreCliEventMessage) -> str:

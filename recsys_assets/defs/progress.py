@@ -12,10 +12,6 @@ from dagster._core.events import DagsterEventType
 
 CHATTER = (
     "A dbt subsetted",
-    "Copying",
-    "Running dbt command",
-    "Finished dbt command",
-    "Your dbt project",
     "Dependencies for step",  # one for every step that does not run after one that failed
 )
 LONGEST_SILENCE = 8.0  # seconds

@@ -58,7 +58,7 @@ def dbt_variables(config: Config) -> str:
 
 
 def export_dbt_environment(config: Config, *, live_only: bool = False) -> None:
-    """Set the variables that `profiles.yml` and the macro `is_refresh` read; dbt, a child process, inherits them."""
+    """Set the variables that `profiles.yml` and the macro `is_refresh` read, here and in processes that this starts."""
     os.environ["RECSYS_HOME"] = str(config.home)
     os.environ["RECSYS_DUCKDB_MEMORY_LIMIT"] = config.warehouse.memory_limit
     os.environ["RECSYS_DUCKDB_THREADS"] = str(config.threads)

@@ -62,7 +62,7 @@ def _build(context: dg.AssetExecutionContext, config: Config, cutoffs: Cutoffs) 
     if cutoffs.live_only:
         read_current_ranker(config)  # a refresh needs one; without, say so before an hour of work and not after it
     export_dbt_environment(config, live_only=cutoffs.live_only)
-    built = build_models(context, TRANSLATOR, config)
+    built = build_models(context, config)
     with open_warehouse(config) as connection:
         for event, table in built.events:
             if isinstance(event, dg.Output):

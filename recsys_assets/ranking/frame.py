@@ -69,7 +69,9 @@ def build_ranking_frame(
         users: only those from the first id to the last, to bound memory.
         rows: only these candidates, by `user_id` and `item_id`; their features are the same as in the whole frame.
     """
-    read = _Reader(connection, cutoff, users, None if rows is None else rows["user_id"].unique())
+    if rows is not None:
+        connection.register("named_users", rows.select(pl.col("user_id").unique()))
+    read = _Reader(connection, cutoff, users, only_named=rows is not None)
     candidates = read.table("candidates.merged").with_columns(_source_features(config))
     if rows is not None:
         candidates = candidates.join(rows, on=KEYS, how="semi")
@@ -79,6 +81,8 @@ def build_ranking_frame(
         read.features("user_item", *KEYS, prefix="pair"),
     )
     labels = read.table("intermediate.int_labels", *KEYS, "relevance_label::INTEGER AS relevance_label")
+    if rows is not None:
+        connection.unregister("named_users")
     table = candidates.sort(KEYS)
     for features in (of_users, of_items, of_pairs, labels):
         on = [key for key in KEYS if key in features.columns]
@@ -112,12 +116,12 @@ def _source_features(config: Config) -> list[pl.Expr]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the rows of one cutoff, and where a table has users, of those between two and of those named."""
+    """Reads the rows of one cutoff, and where a table has users, of those between two and of `named_users`."""
 
     connection: duckdb.DuckDBPyConnection
     cutoff: str
     users: tuple[str, str] | None
-    named: pl.Series | None
+    only_named: bool
 
     def table(self, name: str, *columns: str) -> pl.DataFrame:
         selected = ", ".join(columns) or "* EXCLUDE (cutoff)"
@@ -126,9 +130,8 @@ class _Reader:
         if has_users and self.users:
             condition += " AND user_id BETWEEN $first AND $last"
             parameters |= {"first": self.users[0], "last": self.users[1]}
-        if has_users and self.named is not None:
+        if has_users and self.only_named:
             condition += " AND user_id IN (FROM named_users)"
-            self.connection.register("named_users", self.named.to_frame())
         return read_frame(self.connection, f"SELECT {selected} FROM {name} WHERE {condition}", parameters)
 
     def features(self, kind: str, *keys: str, prefix: str | None = None) -> pl.DataFrame:

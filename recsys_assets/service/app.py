@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from sys import intern
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request
@@ -210,8 +209,7 @@ def _add_posts(app: FastAPI, config: Config) -> None:
         receipt = await _take(service, "events", posted.events)
         of_user: dict[str, list[NewEvent]] = {}
         for row in receipt.rows:
-            item_id, event_type = intern(row["item_id"]), intern(row["event_type"])  # each text once for all sessions
-            event = NewEvent(item_id, event_type, row["ts"], row["value"], row["event_id"])
+            event = NewEvent(row["item_id"], row["event_type"], row["ts"], row["value"], row["event_id"])
             of_user.setdefault(row["user_id"], []).append(event)
         try:
             for user_id, own in of_user.items():

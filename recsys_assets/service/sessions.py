@@ -10,7 +10,7 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _KEY: Final = "recsys:session:"
 _SECONDS_PER_MINUTE: Final = 60
+MOST_TEXTS: Final = 100_000
 FAILURES_IN_A_ROW: Final = 3  # of a Redis; then it is left alone for ...
 PAUSE_SECONDS: Final = 1.0
 
@@ -67,13 +68,15 @@ class EmbeddedSessions:
         self._config = config
         self._clock = clock
         self._sessions: OrderedDict[str, _Session] = OrderedDict()  # whoever did nothing for longest first
+        self._texts: dict[str, str] = {}
 
     async def add(self, user_id: str, events: Sequence[NewEvent]) -> None:
         """See SessionStore."""
         if not events:
             return
         session = self._find(user_id) or _Session([], 0.0)
-        session.events = [*session.events, *events][-self._config.session_events :]
+        own = (replace(one, item_id=self._once(one.item_id), event_type=self._once(one.event_type)) for one in events)
+        session.events = [*session.events, *own][-self._config.session_events :]
         session.expires_at = self._clock() + self._config.session_minutes * _SECONDS_PER_MINUTE
         self._sessions[user_id] = session
         self._sessions.move_to_end(user_id)
@@ -97,6 +100,12 @@ class EmbeddedSessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def _once(self, text: str) -> str:
+        """The same text as an object that many events share: a third of what an event takes."""
+        if len(self._texts) >= MOST_TEXTS:
+            self._texts.clear()  # sessions keep theirs; what comes is shared anew
+        return self._texts.setdefault(text, text)
 
     def _find(self, user_id: str) -> _Session | None:
         session = self._sessions.get(user_id)

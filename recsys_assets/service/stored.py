@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from sys import intern
 from typing import Any, NamedTuple
 
 import duckdb
@@ -144,13 +143,14 @@ def load_stored_lists(bundle: Path) -> StoredLists:
     lengths = counts.select(str(n) for n in range(len(SURFACES))).to_numpy().astype(np.int64)
     ends = np.cumsum(lengths.ravel()).reshape(lengths.shape)
     starts = np.concatenate([[0], ends[:-1, -1]]) if len(ends) else np.empty(0, np.int64)
+    once = {item_id: item_id for item_id, _ in titles}  # each id once in memory
     return StoredLists(
         places={user_id: place for place, user_id in enumerate(counts["user_id"])},
         bounds=np.column_stack([starts, ends]).astype(np.int64),
         score=score,
         sources=Texts(sources.numbers, [tuple((joined or "").split(",")) for joined in sources.different]),
         titles=dict(titles),
-        similar={item_id: [(intern(other), score) for other, score in rows] for item_id, rows in similar},
+        similar={item_id: [(once[other], score) for other, score in rows] for item_id, rows in similar},
         trending=dict(trending),
         **texts,
     )
