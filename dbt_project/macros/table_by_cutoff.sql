@@ -47,10 +47,9 @@
 
 {# The new rows are made before the old ones go, since int_cutoffs reads itself. One transaction, like all of a model. #}
 {% macro _replace_live(relation, sql) %}
-    {%- set made = make_intermediate_relation(relation) -%}
-    {{ drop_relation_if_exists(load_cached_relation(made)) }}
+    {%- set made = make_intermediate_relation(relation).include(database=False, schema=False) -%}
     {% call statement('make_live') -%}
-        {{ create_table_as(False, made, sql) }}
+        {{ create_table_as(True, made, sql) }}
     {%- endcall %}
     {%- set columns, made_columns = adapter.get_columns_in_relation(relation), adapter.get_columns_in_relation(made) -%}
     {% if columns | map(attribute='name') | list != made_columns | map(attribute='name') | list %}
@@ -62,5 +61,7 @@
     {% call statement('main') -%}
         insert into {{ relation }} select * from {{ made }}
     {%- endcall %}
-    {{ adapter.drop_relation(made) }}
+    {% call statement('drop_made') -%}
+        drop table {{ made }}
+    {%- endcall %}
 {% endmacro %}
