@@ -26,7 +26,8 @@ users as (
     select
         user_cutoffs.user_id,
         user_cutoffs.as_of,
-        user_features.price_mean
+        user_features.price_mean,
+        cast(row_number() over (order by user_cutoffs.user_id) as bigint) as user_number
     from {{ ref('int_user_cutoffs') }} as user_cutoffs
     inner join {{ ref('user_features') }} as user_features
         on user_cutoffs.cutoff = user_features.cutoff and user_cutoffs.user_id = user_features.user_id
@@ -63,31 +64,63 @@ item_{{ many }} as (
     group by candidates.user_id, candidates.item_id
 ),
 {% endfor %}
-neighbours as (
+{# More than there are items. #}
+{%- set most_items = 2 ** 32 %}
+-- A number for each pair of a user and an item: users have twenty times as many pairs of an own item and a neighbour of
+-- it as candidates, and one number is found faster than two ids. That the number is of both also keeps the join of
+-- candidates last, where it belongs.
+candidate_items as (
     select
         item_id,
-        neighbour_item_id,
-        score
-    from {{ ref('covisited_items') }}
-    where cutoff = '{{ current_cutoff() }}'
+        cast(row_number() over (order by item_id) as bigint) as item_number
+    from (select distinct item_id from candidates) as named
+),
+
+numbered_candidates as (
+    select
+        candidates.user_id,
+        candidates.item_id,
+        users.user_number * {{ most_items }} + candidate_items.item_number as pair_number
+    from candidates
+    inner join users on candidates.user_id = users.user_id
+    inner join candidate_items on candidates.item_id = candidate_items.item_id
+),
+
+numbered_user_items as (
+    select
+        users.user_number,
+        user_items.item_id,
+        user_items.is_liked,
+        user_items.recency_rank
+    from user_items
+    inner join users on user_items.user_id = users.user_id
+    where user_items.recency_rank <= {{ var('features').history_events }}
+),
+
+numbered_neighbours as (
+    select
+        neighbours.item_id,
+        candidate_items.item_number as neighbour_number,
+        neighbours.score
+    from {{ ref('covisited_items') }} as neighbours
+    inner join candidate_items on neighbours.neighbour_item_id = candidate_items.item_id
+    where neighbours.cutoff = '{{ current_cutoff() }}'
 ),
 
 similarities as (
     select
-        user_items.user_id,
-        neighbours.neighbour_item_id as item_id,
+        numbered_candidates.pair_number,
         max(neighbours.score) as similarity_max,
         {{ stable_sum('neighbours.score') }} as similarity_sum,
         max(case when user_items.recency_rank = 1 then neighbours.score end) as similarity_last,
         {{ stable_sum('neighbours.score * power(0.9, user_items.recency_rank - 1)') }} as similarity_decayed,
         {{ stable_sum('case when user_items.is_liked then neighbours.score end') }} as similarity_liked_sum,
         count(*) as n_similar_items
-    from user_items
-    inner join neighbours on user_items.item_id = neighbours.item_id
-    inner join candidates
-        on user_items.user_id = candidates.user_id and neighbours.neighbour_item_id = candidates.item_id
-    where user_items.recency_rank <= {{ var('features').history_events }}
-    group by user_items.user_id, neighbours.neighbour_item_id
+    from numbered_user_items as user_items
+    inner join numbered_neighbours as neighbours on user_items.item_id = neighbours.item_id
+    inner join numbered_candidates
+        on numbered_candidates.pair_number = user_items.user_number * {{ most_items }} + neighbours.neighbour_number
+    group by numbered_candidates.pair_number
 )
 
 select
@@ -109,7 +142,7 @@ select
     coalesce(similarities.similarity_decayed, 0.0) as similarity_decayed,
     coalesce(similarities.similarity_liked_sum, 0.0) as similarity_liked_sum,
     coalesce(similarities.n_similar_items, 0) as n_similar_items
-from candidates
+from numbered_candidates as candidates
 left join users on candidates.user_id = users.user_id
 left join items on candidates.item_id = items.item_id
 left join user_items
@@ -118,5 +151,4 @@ left join category_affinities
     on candidates.user_id = category_affinities.user_id and candidates.item_id = category_affinities.item_id
 left join creator_affinities
     on candidates.user_id = creator_affinities.user_id and candidates.item_id = creator_affinities.item_id
-left join similarities
-    on candidates.user_id = similarities.user_id and candidates.item_id = similarities.item_id
+left join similarities on candidates.pair_number = similarities.pair_number
