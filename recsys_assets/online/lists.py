@@ -100,7 +100,7 @@ def make_list(view: View, surface: str, length: int) -> list[Listed]:
         rules = RerankRules(length, settings.max_per_category, settings.discover_diversity)
     # of as many as the published list is chosen from: what is chosen first does not depend on how many are to follow
     order = np.lexsort((candidates, -scores))[: max(POOL_PER_USER, length, settings.list_length)]
-    chosen = order[choose(scores[order], candidates[order], model.descriptions, rules)] if len(order) else order
+    chosen = order[choose(scores[order], candidates[order], np.array([len(order)]), model.descriptions, rules)[0]]
     return describe(view, candidates[chosen], scores[chosen])
 
 

@@ -1,6 +1,7 @@
 """The step after scoring: caps by category and diversity."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from scipy import sparse
 from recsys_assets.settings import RerankConfig
 
 POOL_PER_USER = 100
+CELLS_AT_ONCE = 500_000  # of users x items x items, float32: 2 MB
 
 
 @dataclass(frozen=True)
@@ -69,44 +71,115 @@ def rerank(scored: pl.DataFrame, items: ItemDescriptions, rules: RerankRules) ->
     if rules.diversity == 0 and rules.max_per_category >= rules.length:
         return pool.filter(pl.col("rank") <= rules.length)
     pool = pool.filter(pl.col("rank") <= max(POOL_PER_USER, rules.length))
-    positions = pool["item_id"].replace_strict(items.positions, return_dtype=pl.Int64).to_numpy()
-    scores = pool["score"].to_numpy()
-    ends = np.cumsum(pool.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64))
-    chosen, ranks, start = [], [], 0
-    for end in ends:
-        picked = choose(scores[start:end], positions[start:end], items, rules)
-        chosen.append(start + picked)
-        ranks.append(np.arange(1, len(picked) + 1))
-        start = end
-    if not chosen:
-        return pool
-    return pool[np.concatenate(chosen)].with_columns(pl.Series("rank", np.concatenate(ranks), dtype=pl.Int32))
+    chosen, ranks = choose(
+        pool["score"].to_numpy(),
+        pool["item_id"].replace_strict(items.positions, return_dtype=pl.Int64).to_numpy(),
+        pool.group_by("user_id", maintain_order=True).len()["len"].to_numpy().astype(np.int64),
+        items,
+        rules,
+    )
+    return pool[chosen].with_columns(pl.Series("rank", ranks, dtype=pl.Int32))
 
 
 def choose(
-    scores: NDArray[np.float64], positions: NDArray[np.int64], items: ItemDescriptions, rules: RerankRules
-) -> NDArray[np.int64]:
-    """Places of the items of one user's list, in its order, among her best, which come in the order of their scores."""
+    scores: NDArray[np.float64],
+    positions: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    items: ItemDescriptions,
+    rules: RerankRules,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which items make up each user's list: their places, user after user and in the order of her list, and ranks.
+
+    Args:
+        scores: of some users' best items, user after user, each one's falling.
+        positions: of the items, likewise.
+        sizes: how many are each user's.
+        items: descriptions.
+        rules: what to keep to.
+    """
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    first = np.cumsum(sizes) - sizes
+    place = np.arange(len(scores)) - first[row]
     if rules.diversity == 0 and rules.max_per_category >= rules.length:
-        return np.arange(min(len(scores), rules.length))
-    spread = scores.max() - scores.min()
-    relevance = (scores - scores.min()) / spread if spread > 0 else np.ones(len(scores))
-    vectors = items.vectors[positions]
-    similarity = (vectors @ vectors.T).toarray() if rules.diversity > 0 else None
-    categories = items.first_category[positions]
-    nearest = np.zeros(len(scores))
-    open_places = np.ones(len(scores), bool)
-    counts: dict[int, int] = {}
-    picked: list[int] = []
-    while len(picked) < rules.length and open_places.any():
-        value = np.where(open_places, (1 - rules.diversity) * relevance - rules.diversity * nearest, -np.inf)
-        best = int(np.argmax(value))
-        picked.append(best)
-        open_places[best] = False
-        category = int(categories[best])
-        counts[category] = counts.get(category, 0) + 1
-        if category >= 0 and counts[category] >= rules.max_per_category:
-            open_places &= categories != category
+        listed = np.flatnonzero(place < rules.length)
+        return listed, place[listed] + 1
+    width = int(sizes.max(initial=1))
+    step = max(1, CELLS_AT_ONCE // width**2)
+    chosen, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, len(sizes), step):
+        users = slice(int(first[start]), int(first[start] + sizes[start : start + step].sum()))
+        pool = _Pool(len(sizes[start : start + step]), width, row[users] - start, place[users])
+        picked = _pick(pool, scores[users], positions[users], items, rules)
+        is_picked = picked >= 0
+        chosen.append((picked + first[start : start + step, None])[is_picked])
+        ranks.append(np.nonzero(is_picked)[1] + 1)
+    return np.concatenate(chosen), np.concatenate(ranks)
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Items of some users as users x width, filled up to the same width: where each of the flat values stands."""
+
+    n_users: int
+    width: int
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+
+    def spread(self, values: NDArray[Any], filled: float) -> NDArray[Any]:
+        """Users x width."""
+        spread = np.full((self.n_users, self.width), filled, values.dtype)
+        spread[self.row, self.column] = values
+        return spread
+
+
+def _pick(
+    pool: _Pool,
+    scores: NDArray[np.float64],
+    positions: NDArray[np.int64],
+    items: ItemDescriptions,
+    rules: RerankRules,
+) -> NDArray[np.int64]:
+    """Users x length: columns in the order of the list, -1 below its end."""
+    is_open = pool.spread(np.ones(len(scores), np.bool_), False)
+    relevance = (1 - rules.diversity) * _scale(pool, scores)
+    categories = pool.spread(items.first_category[positions], -1)
+    similarity = _similarities(pool, items.vectors[positions]) if rules.diversity > 0 else None
+    nearest = np.zeros(is_open.shape)
+    users = np.arange(pool.n_users)
+    picked = np.full((pool.n_users, rules.length), -1)
+    picked_categories = np.full(picked.shape, -1)
+    for rank in range(min(rules.length, pool.width)):
+        best = np.argmax(np.where(is_open, relevance - rules.diversity * nearest, -np.inf), axis=1)
+        is_left = is_open[users, best]
+        picked[is_left, rank] = best[is_left]
+        is_open[users, best] = False
+        category = categories[users, best]
+        picked_categories[:, rank] = category
+        is_full = (category >= 0) & ((picked_categories == category[:, None]).sum(axis=1) >= rules.max_per_category)
+        is_open &= (categories != category[:, None]) | ~is_full[:, None]
         if similarity is not None:
-            nearest = np.maximum(nearest, similarity[best])
-    return np.array(picked, np.int64)
+            np.maximum(nearest, similarity[users, best], out=nearest)
+    return picked
+
+
+def _scale(pool: _Pool, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Users x width: scores as 0..1 of each user's; 1 where hers are all the same."""
+    lowest = pool.spread(scores, np.inf).min(axis=1, keepdims=True)
+    highest = pool.spread(scores, -np.inf).max(axis=1, keepdims=True)
+    spread = highest - lowest
+    scaled = (pool.spread(scores, 0.0) - lowest) / np.where(spread > 0, spread, 1)
+    return np.where(spread > 0, scaled, 1.0)
+
+
+def _similarities(pool: _Pool, vectors: sparse.csr_matrix) -> NDArray[np.float32]:
+    """Users x width x width: the cosines of each user's items."""
+    # one product for all: each user's vectors stand in columns of their own, so that nobody's meet another's
+    n_terms = vectors.shape[1]
+    columns = vectors.indices + np.repeat(pool.row * n_terms, np.diff(vectors.indptr))
+    apart = sparse.csr_matrix(
+        (vectors.data, columns, vectors.indptr), shape=(vectors.shape[0], pool.n_users * max(1, n_terms))
+    )
+    products = (apart @ apart.T).tocoo()
+    similarity = np.zeros((pool.n_users, pool.width, pool.width), np.float32)
+    similarity[pool.row[products.row], pool.column[products.row], pool.column[products.col]] = products.data
+    return similarity
