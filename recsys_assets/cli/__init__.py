@@ -8,6 +8,7 @@ import typer
 from recsys_assets import __version__
 from recsys_assets.cli import experimenting, keeping, making, reading, serving, streaming
 from recsys_assets.cli.command_log import log_command
+from recsys_assets.collector import before_the_end
 from recsys_assets.errors import RecsysError, explain_full_disk
 
 app = typer.Typer(
@@ -64,6 +65,8 @@ def main() -> NoReturn:
         if (full_disk := explain_full_disk(str(error))) is None:
             raise
         _fail(full_disk, 1)
+    finally:
+        before_the_end()
     sys.exit(status)
 
 

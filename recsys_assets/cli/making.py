@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from recsys_assets.cli.progress import say
+from recsys_assets.collector import loading
 from recsys_assets.config import Config, load_config
 from recsys_assets.errors import RecsysError
 
@@ -126,7 +127,8 @@ def refresh() -> None:
 
 
 def _run(job: str) -> None:
-    from recsys_assets.defs.runner import run_job
+    with loading():
+        from recsys_assets.defs.runner import run_job
     from recsys_assets.publishing.switch import current_bundle
 
     config = load_config()

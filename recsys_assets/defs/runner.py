@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 
 from recsys_assets.backtesting.plan import backtest_lock_path
+from recsys_assets.collector import loading
 from recsys_assets.config import PROJECT_ROOT, Config, load_config
 from recsys_assets.defs.failures import explain_error
 from recsys_assets.defs.progress import terminal
@@ -128,13 +129,12 @@ def _run(
 
 def load_definitions(config: Config) -> dg.Definitions:
     """The one Definitions, with a dbt manifest that is newer than the project's files."""
-    with ThreadPoolExecutor(1) as pool:
+    with loading(), ThreadPoolExecutor(1) as pool:
         parsing = pool.submit(prepare_manifest, config)  # in a process of its own, for 10 s where nothing is parsed yet
         for module in HEAVY_MODULES:
             import_module(module)  # meanwhile
         parsing.result()
-    from recsys_assets.definitions import defs  # only now: it reads the manifest
-
+        from recsys_assets.definitions import defs  # only now: it reads the manifest
     return defs
 
 
