@@ -2,9 +2,11 @@
 
 import ctypes
 import gc
+import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from recsys_assets.publishing.switch import current_bundle
 from recsys_assets.service.stored import StoredLists, load_stored_lists
 
 LOGGER = get_logger(__name__)
+SHORT_TURN = 0.0002  # seconds
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,27 @@ class BundleHolder:
         if seen == self._seen:
             return
         self._seen = seen
-        self.bundle, self.fault = load_bundle(path), None
+        with _requests_first():
+            self.bundle, self.fault = load_bundle(path), None
         LOGGER.info("bundle_taken", build_id=self.bundle.manifest.build_id)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):
             self.look()
+
+
+@contextmanager
+def _requests_first() -> Iterator[None]:
+    """Requests wait for the thread that reads a bundle at most SHORT_TURN each time they want the interpreter.
+
+    They want it several times each: with Python's own five milliseconds one in ten took 13 ms and more meanwhile.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SHORT_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def load_bundle(path: Path) -> LoadedBundle:

@@ -175,7 +175,7 @@ def _because_you_liked(bundle: LoadedBundle, view: View, wanted: Wanted) -> list
     own, ids = view.items, view.model.items.ids
     for row in own.recent(len(own.item)):
         item_id = str(ids[own.item[row]])
-        if own.is_liked[row] and bundle.lists.similar.get(item_id):
+        if own.is_liked[row] and item_id in bundle.lists.similar.rows:
             words = f"Because you liked {view.model.items.titles[own.item[row]] or item_id}"
             similar = [entry._replace(reason=words) for entry in bundle.lists.read_similar(item_id, 1000)]
             return _first(_allow(bundle, similar, wanted), wanted.length)

@@ -1,5 +1,6 @@
 """The published lists of a bundle in memory: columns of numbers, and one table of each text."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,26 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class RankedItems:
+    """Lists of items, each under a name. As tuples in memory they would take ten times the room.
+
+    Attributes:
+        rows: name -> the rows of its list, the best first.
+        item: of each row; likewise `score`.
+    """
+
+    rows: Mapping[str | None, slice]
+    item: Texts
+    score: NDArray[np.float64]
+
+    def read(self, name: str | None, length: int) -> list[tuple[str, float]]:
+        """The first items of a list and their scores; none where there is no list of this name."""
+        rows = self.rows.get(name, slice(0, 0))
+        end = min(rows.stop, rows.start + length)
+        return list(zip(self.item.read(rows.start, end), self.score[rows.start : end].tolist(), strict=True))
+
+
+@dataclass(frozen=True)
 class StoredLists:
     """`recommendations`, `similar_items` and `trending_items` of one bundle.
 
@@ -52,8 +73,8 @@ class StoredLists:
         bounds: users x (surfaces + 1): where the rows of each surface of the user's begin, and end.
         item: of each row; likewise `reason`, `evidence` (None: there is none), `sources` (tuples) and `score`.
         titles: item_id -> title, of all items that are in a list.
-        similar: item_id -> its similar items, the best first.
-        trending: category (None = all) -> what is wanted now, the best first.
+        similar: under each item_id its similar items.
+        trending: under each category (None = all) what is wanted now.
     """
 
     places: Mapping[str, int]
@@ -64,8 +85,8 @@ class StoredLists:
     sources: Texts
     score: NDArray[np.float64]
     titles: Mapping[str, str | None]
-    similar: Mapping[str, list[tuple[str, float]]]
-    trending: Mapping[str | None, list[tuple[str, float]]]
+    similar: RankedItems
+    trending: RankedItems
 
     def read(self, user_id: str, surface: str, length: int) -> list[Entry]:
         """The first places of a user's list; none where she has no list on this surface."""
@@ -94,7 +115,7 @@ class StoredLists:
         """What is wanted now, overall or in a category."""
         return [
             Entry(item_id, rank, score, self.titles.get(item_id), "Popular now", None, ("popular_decayed_fast",))
-            for rank, (item_id, score) in enumerate(self.trending.get(category, [])[:length], start=1)
+            for rank, (item_id, score) in enumerate(self.trending.read(category, length), start=1)
         ]
 
     def read_similar(self, item_id: str, length: int) -> list[Entry]:
@@ -102,7 +123,7 @@ class StoredLists:
         words = f"Goes with {self.titles.get(item_id) or item_id}"
         return [
             Entry(similar, rank, score, self.titles.get(similar), words, item_id, ("similar_items",))
-            for rank, (similar, score) in enumerate(self.similar.get(item_id, [])[:length], start=1)
+            for rank, (similar, score) in enumerate(self.similar.read(item_id, length), start=1)
         ]
 
 
@@ -133,26 +154,32 @@ def load_stored_lists(bundle: Path) -> StoredLists:
                 SELECT item_id, title FROM recommendations UNION ALL SELECT item_id, title FROM trending_items
                 UNION ALL SELECT similar_item_id, title FROM similar_items) GROUP BY item_id"""
         ).fetchall()
-        similar = connection.sql(
-            "SELECT item_id, list((similar_item_id, score) ORDER BY rank) FROM similar_items GROUP BY item_id"
-        ).fetchall()
-        trending = connection.sql(
-            "SELECT category, list((item_id, score) ORDER BY rank) FROM trending_items GROUP BY category"
-        ).fetchall()
+        similar = _read_ranked(connection, "similar_items", "item_id", "similar_item_id")
+        trending = _read_ranked(connection, "trending_items", "category", "item_id")
     sources = texts.pop("sources")
     lengths = counts.select(str(n) for n in range(len(SURFACES))).to_numpy().astype(np.int64)
     ends = np.cumsum(lengths.ravel()).reshape(lengths.shape)
     starts = np.concatenate([[0], ends[:-1, -1]]) if len(ends) else np.empty(0, np.int64)
-    once = {item_id: item_id for item_id, _ in titles}  # each id once in memory
     return StoredLists(
         places={user_id: place for place, user_id in enumerate(counts["user_id"])},
         bounds=np.column_stack([starts, ends]).astype(np.int64),
         score=score,
         sources=Texts(sources.numbers, [tuple((joined or "").split(",")) for joined in sources.different]),
         titles=dict(titles),
-        similar={item_id: [(once[other], score) for other, score in rows] for item_id, rows in similar},
-        trending=dict(trending),
+        similar=similar,
+        trending=trending,
         **texts,
+    )
+
+
+def _read_ranked(connection: duckdb.DuckDBPyConnection, table: str, name: str, item: str) -> RankedItems:
+    rows = f"FROM {table} ORDER BY {name}, rank"
+    counts = connection.sql(f"SELECT {name}, count(*) FROM {table} GROUP BY ALL ORDER BY {name}").fetchall()
+    ends = itertools.accumulate(count for _, count in counts)
+    return RankedItems(
+        rows={key: slice(end - count, end) for (key, count), end in zip(counts, ends, strict=True)},
+        item=_read_texts(connection, item, rows),
+        score=connection.sql(f"SELECT score {rows}").pl()["score"].to_numpy(),
     )
 
 

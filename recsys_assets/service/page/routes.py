@@ -86,7 +86,7 @@ def _add_items(app: FastAPI, shelf: Shelf) -> None:
         """What is wanted now."""
         bundle = bundle_of(request)
         catalogue = await run_in_threadpool(shelf.find, bundle)
-        categories = sorted(name for name in bundle.lists.trending if name is not None)
+        categories = sorted(name for name in bundle.lists.trending.rows if name is not None)
         category = text_of(request, "category") or None
         if category and category not in categories:
             raise PageError(404, f"Nothing is told of a category “{category}”.")
@@ -106,7 +106,7 @@ def _facts(bundle: LoadedBundle, item_id: str) -> dict[str, Any]:
         "categories": [items.category_names[name] for name in items.categories[place].indices],
         "creators": [items.creator_names[name] for name in items.creators[place].indices],
         "is_available": bool(items.is_available[place]),
-        "in_trending": [name for name in items.category_names if name in bundle.lists.trending],
+        "in_trending": [name for name in items.category_names if name in bundle.lists.trending.rows],
     }
 
 
