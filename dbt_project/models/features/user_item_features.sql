@@ -26,8 +26,7 @@ users as (
     select
         user_cutoffs.user_id,
         user_cutoffs.as_of,
-        user_features.price_mean,
-        cast(row_number() over (order by user_cutoffs.user_id) as bigint) as user_number
+        user_features.price_mean
     from {{ ref('int_user_cutoffs') }} as user_cutoffs
     inner join {{ ref('user_features') }} as user_features
         on user_cutoffs.cutoff = user_features.cutoff and user_cutoffs.user_id = user_features.user_id
@@ -69,31 +68,34 @@ item_{{ many }} as (
 -- A number for each pair of a user and an item: users have twenty times as many pairs of an own item and a neighbour of
 -- it as candidates, and one number is found faster than two ids. That the number is of both also keeps the join of
 -- candidates last, where it belongs.
-candidate_items as (
+{% for one in ['user', 'item'] -%}
+candidate_{{ one }}s as (
     select
-        item_id,
-        cast(row_number() over (order by item_id) as bigint) as item_number
-    from (select distinct item_id from candidates) as named
+        {{ one }}_id,
+        cast(row_number() over (order by {{ one }}_id) as bigint) as {{ one }}_number
+    from (select distinct {{ one }}_id from candidates) as named
 ),
+
+{% endfor -%}
 
 numbered_candidates as (
     select
         candidates.user_id,
         candidates.item_id,
-        users.user_number * {{ most_items }} + candidate_items.item_number as pair_number
+        candidate_users.user_number * {{ most_items }} + candidate_items.item_number as pair_number
     from candidates
-    inner join users on candidates.user_id = users.user_id
+    inner join candidate_users on candidates.user_id = candidate_users.user_id
     inner join candidate_items on candidates.item_id = candidate_items.item_id
 ),
 
 numbered_user_items as (
     select
-        users.user_number,
+        candidate_users.user_number,
         user_items.item_id,
         user_items.is_liked,
         user_items.recency_rank
     from user_items
-    inner join users on user_items.user_id = users.user_id
+    inner join candidate_users on user_items.user_id = candidate_users.user_id
     where user_items.recency_rank <= {{ var('features').history_events }}
 ),
 
