@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,3 +118,20 @@ def test_a_refresh_after_a_killed_build_answers_for_the_live_rows_alone(
         connection.execute("DELETE FROM candidates.merged WHERE cutoff = 'live' AND item_id = 'i01'")
     with pytest.raises(AssertionError, match="configured to fail"):
         run_dbt(tiny_home, *check)
+
+
+def test_a_refresh_looks_for_doubled_rows_among_those_it_made(
+    built_tiny_world: Config, tmp_path: Path, run_dbt: RunDbt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = built_tiny_world.model_copy(update={"home": tmp_path})
+    shutil.copy(built_tiny_world.warehouse_path, config.warehouse_path)
+    monkeypatch.setenv("RECSYS_CUTOFFS", "live")
+    check = ("test", "--select", "int_user_items,test_name:unique_key")
+    double = "INSERT INTO intermediate.int_user_items FROM intermediate.int_user_items WHERE cutoff = '{}' LIMIT 1"
+    with open_warehouse(config) as connection:
+        connection.execute(double.format("test"))
+    assert "PASS=1" in run_dbt(config, *check)
+    with open_warehouse(config) as connection:
+        connection.execute(double.format("live"))
+    with pytest.raises(AssertionError, match="configured to fail"):
+        run_dbt(config, *check)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recsys_assets.config import load_config
+from recsys_assets.ranking import rerank as reranking
 from recsys_assets.ranking.rerank import ItemDescriptions, RerankRules, pool_size, rerank
 
 SCHEMA = {"user_id": pl.String, "item_id": pl.String, "score": pl.Float64}
@@ -81,6 +82,15 @@ def test_nobody_gets_no_list(rules) -> None:
     lists = rerank(scored([]), described({}), rules)
     assert lists.is_empty()
     assert lists.schema == SCHEMA | {"rank": pl.Int32}
+
+
+def test_how_many_users_are_looked_at_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = scored([(f"u{user}", item, float((user * 7 + n) % 5)) for user in range(9) for n, item in enumerate(ITEMS)])
+    rows = rows.filter((pl.col("user_id") != "u3") | (pl.col("item_id") == "i2"))  # somebody has but one
+    items, rules = described(ITEMS, VECTORS), RerankRules(5, 2, 0.5)
+    together = rerank(rows, items, rules)
+    monkeypatch.setattr(reranking, "CELLS_AT_ONCE", 1)
+    assert rerank(rows, items, rules).equals(together)
 
 
 @pytest.mark.parametrize("diversity", [0.0, 0.5])

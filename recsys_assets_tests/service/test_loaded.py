@@ -1,3 +1,4 @@
+import sys
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -40,11 +41,11 @@ def test_a_damaged_bundle_leaves_the_one_before_in_use_and_the_holder_behind(tmp
     publish(config, datetime(2024, 1, 5))
     holder = loaded.BundleHolder(config, look_every_seconds=60)
     holder.look()
-    first, at = holder.bundle, holder.up_to_date_at
+    first, at, turn = holder.bundle, holder.up_to_date_at, sys.getswitchinterval()
     database = publish(config, datetime(2024, 1, 6)) / "recsys.duckdb"
     database.chmod(0o644)
     database.write_bytes(database.read_bytes()[:-100])
     holder.look()
-    assert (holder.bundle, holder.up_to_date_at) == (first, at)
+    assert (holder.bundle, holder.up_to_date_at, sys.getswitchinterval()) == (first, at, turn)
     assert holder.fault
     assert "recsys.duckdb" in holder.fault
