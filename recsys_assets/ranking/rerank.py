@@ -12,6 +12,7 @@ from recsys_assets.settings import RerankConfig
 
 POOL_PER_USER = 100
 CELLS_AT_ONCE = 500_000  # of users x items x items, float32: 2 MB
+COLUMNS_AT_ONCE = 4_000_000  # of users x terms
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def choose(
         listed = np.flatnonzero(place < rules.length)
         return listed, place[listed] + 1
     width = int(sizes.max(initial=1))
-    step = max(1, CELLS_AT_ONCE // width**2)
+    step = max(1, min(CELLS_AT_ONCE // width**2, COLUMNS_AT_ONCE // max(1, items.vectors.shape[1])))
     chosen, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for start in range(0, len(sizes), step):
         users = slice(int(first[start]), int(first[start] + sizes[start : start + step].sum()))
