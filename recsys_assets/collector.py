@@ -12,12 +12,14 @@ from contextlib import contextmanager
 @contextmanager
 def loading() -> Iterator[None]:
     """Collect nothing within the block; what there is at its end is never looked at again."""
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 def before_the_end() -> None:

@@ -21,3 +21,11 @@ def test_it_works_on_though_the_loading_failed() -> None:
     with pytest.raises(ImportError), loading():
         raise ImportError
     assert gc.isenabled()
+
+
+def test_who_had_it_off_has_it_off() -> None:
+    with loading():
+        with loading():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()

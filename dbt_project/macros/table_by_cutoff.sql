@@ -45,21 +45,27 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# The new rows are made before the old ones go, since int_cutoffs reads itself. One transaction, like all of a model. #}
+{#
+  The new rows are made before the old ones go, since int_cutoffs reads itself. One transaction, like all of a model. They
+  wait in memory: as a table of the warehouse they would be compressed and written twice. A temporary table is not made by
+  the contract, so its columns may come in another order. On an engine whose temporary tables are views, as Spark's, this
+  would read what it has deleted.
+#}
 {% macro _replace_live(relation, sql) %}
     {%- set made = make_intermediate_relation(relation).include(database=False, schema=False) -%}
     {% call statement('make_live') -%}
         {{ create_table_as(True, made, sql) }}
     {%- endcall %}
     {%- set columns, made_columns = adapter.get_columns_in_relation(relation), adapter.get_columns_in_relation(made) -%}
-    {% if columns | map(attribute='name') | list != made_columns | map(attribute='name') | list %}
+    {% if columns | map(attribute='name') | sort != made_columns | map(attribute='name') | sort %}
         {{ exceptions.raise_compiler_error(relation ~ ' is of an earlier version: run `recsys build`, which makes it anew') }}
     {% endif %}
     {% call statement('remove_live') -%}
         delete from {{ relation }} where cutoff = 'live'
     {%- endcall %}
+    {%- set names = columns | map(attribute='quoted') | join(', ') -%}
     {% call statement('main') -%}
-        insert into {{ relation }} select * from {{ made }}
+        insert into {{ relation }} ({{ names }}) select {{ names }} from {{ made }}
     {%- endcall %}
     {% call statement('drop_made') -%}
         drop table {{ made }}

@@ -1,6 +1,6 @@
 {#
   The rows whose `columns`, together, occur more than once (NULL counts as a value). Where a cutoff is one of them, a
-  refresh answers for what it made: the other cutoffs' rows are those that the build looked at.
+  refresh answers for `live`, which it makes: it changes no other cutoff's rows, and no list reads them.
 #}
 {% test unique_key(model, columns) %}
 select
