@@ -159,8 +159,8 @@ def build_features(model: OnlineModel, user: User, opinions: Opinions, items: In
 
 
 def _affinity(of_items: sparse.csr_matrix, shares: Floats, candidates: Ints) -> Floats:
-    places, row = entries_of(of_items, candidates)
-    shared = np.bincount(row, weights=shares[of_items.indices[places]], minlength=len(candidates))
+    entries = entries_of(of_items, candidates)
+    shared = np.bincount(entries.row, weights=shares[entries.columns], minlength=len(candidates))
     return np.asarray(shared, np.float64)
 
 

@@ -64,8 +64,8 @@ def _evidence(model: OnlineModel, user: User, items: Ints) -> tuple[Ints, Ints]:
 def _strongest(shares: Floats, of_items: sparse.csr_matrix, items: Ints) -> Ints:
     """For each item, which of its names has the largest share in the user's taste, by name among equals; -1 if none."""
     found = np.full(len(items), -1)
-    places, of_item = entries_of(of_items, items)
-    names = of_items.indices[places]
+    entries = entries_of(of_items, items)
+    names, of_item = entries.columns, entries.row
     order = np.lexsort((names, -shares[names], of_item))
     order = order[shares[names[order]] > 0]
     with_some, first = np.unique(of_item[order], return_index=True)
