@@ -28,6 +28,7 @@ def serve(
 
     from recsys_assets.service.keys import APP_NEEDS_KEYS, check_address, listens_beyond
     from recsys_assets.service.measures import SHARED_FOLDER
+    from recsys_assets.service.wire import OneWriteProtocol
 
     config = load_config()
     settings = config.service
@@ -48,6 +49,7 @@ def serve(
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                http=OneWriteProtocol,
                 timeout_graceful_shutdown=10,
             )
         except KeyboardInterrupt:
