@@ -1,6 +1,6 @@
 """The fusion of all sources: one score a pair from all their scores, with weights learnt from earlier cutoffs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,23 +37,20 @@ class Fusion:
         total, is_scored = np.zeros(_shape(scores), np.float32), np.zeros(_shape(scores), np.bool_)
         for source, values in scores.items():
             is_scored |= values > 0
-            self._add(total, source, _powers_of_shares(values))
+            powers = _powers_of_shares(values)
+            for place, weight in enumerate(self.weights[source]):
+                if weight:
+                    total += np.float32(weight) * powers[:, place]
         total[~is_scored] = -np.inf
         return total
 
     def score_one(self, scores: FloatArray) -> FloatArray:
         """The same for one user, to the bit, from sources x items in the order of the weights."""
-        total = np.zeros(scores.shape[1], np.float32)
-        powers = _powers_of_shares(scores)
-        for row, source in enumerate(self.weights):
-            self._add(total, source, [power[row] for power in powers])
+        parts = _powers_of_shares(scores)
+        parts *= np.array([*self.weights.values()], np.float32)[:, :, None]
+        total: FloatArray = parts.reshape(-1, scores.shape[1]).sum(axis=0)  # one part after the other
         total[~np.any(scores > 0, axis=0)] = -np.inf
         return total
-
-    def _add(self, total: FloatArray, source: str, powers: Iterable[FloatArray]) -> None:
-        for share, weight in zip(powers, self.weights[source], strict=True):
-            if weight:
-                total += np.float32(weight) * share
 
 
 def weigh_equally(sources: Mapping[str, object]) -> Fusion:
@@ -102,7 +99,7 @@ def draw_lesson(
     is_kept = np.any([values > 0 for values in scores.values()], axis=0)
     for row, user in enumerate(users):
         is_kept[row] &= is_relevant[row] | (np.random.default_rng([seed, int(user)]).random(n_items) < share_of_others)
-    columns = [share[is_kept] for values in scores.values() for share in _powers_of_shares(values)]
+    columns = [power[is_kept] for values in scores.values() for power in np.moveaxis(_powers_of_shares(values), 1, 0)]
     return Lesson(np.column_stack(columns), is_relevant[is_kept])
 
 
@@ -129,8 +126,11 @@ def _shape(scores: Mapping[str, FloatArray]) -> tuple[int, int]:
     return n_users, n_items
 
 
-def _powers_of_shares(scores: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The shares to each of POWERS."""
-    share = scores / np.maximum(scores.max(axis=1, keepdims=True, initial=0), np.float32(1e-9))
-    root = np.sqrt(share)
-    return share, root, np.sqrt(root)
+def _powers_of_shares(scores: FloatArray) -> FloatArray:
+    """Rows x items -> rows x POWERS x items: the shares to each of POWERS."""
+    powers = np.empty((len(scores), len(POWERS), scores.shape[1]), np.float32)
+    highest = np.maximum(scores.max(axis=1, keepdims=True, initial=0), np.float32(1e-9))
+    np.divide(scores, highest, out=powers[:, 0])
+    np.sqrt(powers[:, 0], out=powers[:, 1])
+    np.sqrt(powers[:, 1], out=powers[:, 2])
+    return powers

@@ -8,7 +8,7 @@ from scipy import sparse
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.saved import SavedSource
-from recsys_assets.candidates.spread import take_rows
+from recsys_assets.candidates.spread import row_of
 from recsys_assets.config import Config
 
 HALF_LIFE_EVENTS = 20.0
@@ -20,7 +20,13 @@ class Repeat(SavedSource):
 
     def __call__(self, history: History, users: IntArray) -> FloatArray:
         """Users x items."""
-        return np.asarray(take_rows(history.derived("repeat", lambda: _decay(history)), users).toarray(), np.float32)
+        own = history.derived("repeat", lambda: _decay(history))
+        if len(users) != 1:
+            return np.asarray(own[users].toarray(), np.float32)
+        scores = np.zeros((1, history.shape[1]), np.float32)
+        items, scores_of = row_of(own, int(users[0]))
+        scores[0, items] = scores_of
+        return scores
 
 
 def fit_repeat(history: History, catalogue: Catalogue, config: Config) -> Repeat:

@@ -159,6 +159,8 @@ def build_features(model: OnlineModel, user: User, opinions: Opinions, items: In
 
 
 def _affinity(of_items: sparse.csr_matrix, shares: Floats, candidates: Ints) -> Floats:
+    if of_items.nnz == 0:
+        return np.zeros(len(candidates))
     entries = entries_of(of_items, candidates)
     shared = np.bincount(entries.row, weights=shares[entries.columns], minlength=len(candidates))
     return np.asarray(shared, np.float64)

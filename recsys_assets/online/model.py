@@ -52,9 +52,15 @@ class Items:
     feature_names: tuple[str, ...]
 
     @cached_property
+    def id_list(self) -> list[str]:
+        """The ids as Python's texts: to make one of numpy's takes longer than all else of a list's place."""
+        texts: list[str] = self.ids.tolist()
+        return texts
+
+    @cached_property
     def positions(self) -> Mapping[str, int]:
         """Id -> position."""
-        return {str(item_id): place for place, item_id in enumerate(self.ids)}
+        return {item_id: place for place, item_id in enumerate(self.id_list)}
 
     def has_category(self, item_id: str, category: str) -> bool:
         """Whether an item is of a category."""

@@ -34,7 +34,7 @@ def explain(model: OnlineModel, user: User, opinions: Opinions, items: Ints) -> 
     for item, liked, creator, category, scored, popular_one in zip(*columns, strict=True):
         if item >= 0:
             words = "Because you liked" if liked else "Goes with"
-            reasons.append(Reason(f"{words} {model.items.titles[item] or model.items.ids[item]}", item))
+            reasons.append(Reason(f"{words} {model.items.titles[item] or model.items.id_list[item]}", item))
         elif creator >= 0:
             reasons.append(Reason(f"More by {model.items.creator_names[creator]}", None))
         elif scored and category >= 0:
@@ -64,6 +64,8 @@ def _evidence(model: OnlineModel, user: User, items: Ints) -> tuple[Ints, Ints]:
 def _strongest(shares: Floats, of_items: sparse.csr_matrix, items: Ints) -> Ints:
     """For each item, which of its names has the largest share in the user's taste, by name among equals; -1 if none."""
     found = np.full(len(items), -1)
+    if of_items.nnz == 0:
+        return found
     entries = entries_of(of_items, items)
     names, of_item = entries.columns, entries.row
     order = np.lexsort((names, -shares[names], of_item))

@@ -75,7 +75,7 @@ def live_answer(bundle: LoadedBundle, model: OnlineModel, wanted: Wanted, new: S
     if len(events) == 0:
         return published_answer(bundle, wanted)
     view = look_at(model, wanted.user_id, events, allowed_items(model, wanted))
-    consumed = {str(model.items.ids[item]) for item in view.items.item[view.items.is_consumed]}
+    consumed = {model.items.id_list[item] for item in view.items.item[view.items.is_consumed]}
     without = replace(wanted, excluded={*wanted.excluded, *consumed})
     if wanted.surface == TRENDING:
         return Answer(popular_entries(bundle, without), view=view)
@@ -132,15 +132,16 @@ def allowed_items(model: OnlineModel, wanted: Wanted) -> Bools | None:
 
 def to_entry(model: OnlineModel, listed: Listed) -> Entry:
     """A place of a list with ids in place of positions."""
-    evidence = listed.reason.evidence
+    item, rank, score, (words, evidence), sources = listed
+    ids = model.items.id_list
     return Entry(
-        item_id=str(model.items.ids[listed.item]),
-        rank=listed.rank,
-        score=listed.score,
-        title=model.items.titles[listed.item] or None,
-        reason=listed.reason.words,
-        evidence_item_id=None if evidence is None else str(model.items.ids[evidence]),
-        sources=listed.sources,
+        ids[item],
+        rank,
+        score,
+        model.items.titles[item] or None,
+        words,
+        None if evidence is None else ids[evidence],
+        sources,
     )
 
 
@@ -172,9 +173,9 @@ def _by_popularity(model: OnlineModel, items: Ints) -> list[Entry]:
 
 def _because_you_liked(bundle: LoadedBundle, view: View, wanted: Wanted) -> list[Entry]:
     """What is similar to the item that she liked last, of those that have similar ones."""
-    own, ids = view.items, view.model.items.ids
+    own, ids = view.items, view.model.items.id_list
     for row in own.recent(len(own.item)):
-        item_id = str(ids[own.item[row]])
+        item_id = ids[own.item[row]]
         if own.is_liked[row] and item_id in bundle.lists.similar.rows:
             words = f"Because you liked {view.model.items.titles[own.item[row]] or item_id}"
             similar = [entry._replace(reason=words) for entry in bundle.lists.read_similar(item_id, 1000)]
@@ -192,7 +193,7 @@ def _fill(model: OnlineModel, entries: list[Entry], wanted: Wanted, consumed: Co
     for item in model.popular_now:
         if len(filled) >= wanted.length:
             break
-        item_id = str(model.items.ids[item])
+        item_id = model.items.id_list[item]
         is_allowed = (allowed is None or allowed[item]) and (wanted.surface != NEW_RELEASES or model.is_new[item])
         if is_allowed and int(item) not in consumed and item_id not in there:
             listed = Listed(

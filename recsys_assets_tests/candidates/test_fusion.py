@@ -70,3 +70,15 @@ def test_what_no_source_scores_is_never_a_candidate() -> None:
     scores = {"a": np.array([[2, 0, 1]], np.float32), "b": np.array([[0, 0, 4]], np.float32)}
     fused = Fusion({"a": (1.0, 0.0, 0.0), "b": (-3.0, 1.0, 2.0)}).score(scores)
     assert fused.tolist() == [[1.0, -np.inf, 0.5 - 3 + 1 + 2]]
+
+
+def test_one_user_s_fusion_is_that_of_many_to_the_bit(world) -> None:
+    _, scores, _ = world
+    weights = np.random.default_rng(3).normal(size=(3, 3))
+    weights[1, 2] = 0
+    fusion = Fusion({source: tuple(own) for source, own in zip(scores, weights.tolist(), strict=True)})
+    scores["wise"][:, :5], scores["noisy"][:, :5] = 0, 0
+    together = fusion.score(scores)
+    for user in range(N_USERS):
+        alone = fusion.score_one(np.stack([values[user] for values in scores.values()]))
+        np.testing.assert_array_equal(alone, together[user])

@@ -142,7 +142,7 @@ def _built(model: OnlineModel, user_id: str) -> Iterator[PastEvent]:
     for row, item in enumerate(events.item):
         is_known = item != UNKNOWN_ITEM
         yield PastEvent(
-            item_id=str(model.items.ids[item]) if is_known else None,
+            item_id=model.items.id_list[item] if is_known else None,
             title=model.items.titles[item] if is_known else "",
             event_type=str(events.event_type[row]),
             value=None if np.isnan(events.value[row]) else float(events.value[row]),
@@ -161,7 +161,7 @@ def _since(bundle: LoadedBundle, event: NewEvent) -> PastEvent:
 def _titles(bundle: LoadedBundle) -> Mapping[str, str | None]:
     if bundle.model is None:
         return bundle.lists.titles
-    return dict(zip(map(str, bundle.model.items.ids), bundle.model.items.titles, strict=True))
+    return dict(zip(bundle.model.items.id_list, bundle.model.items.titles, strict=True))
 
 
 def _event_types(model: OnlineModel | None) -> list[str]:
