@@ -40,11 +40,12 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
     A field never holds a user_id, and no sentence in which one stands.
     """
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    lazy = structlog.wrap_logger(
         logging.getLogger(name),
         processors=[structlog.stdlib.filter_by_level, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+    logger: structlog.stdlib.BoundLogger = lazy.bind()  # or each use would make one
     return logger
 
 

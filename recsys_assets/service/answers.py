@@ -4,6 +4,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 from typing import Any, Final
 
@@ -86,7 +87,7 @@ class Service:
             self.chance,
         )
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """How many more places than asked for the rules may need."""
         rules = self.config.service
@@ -132,20 +133,19 @@ def list_response(
     model: OnlineModel | None = bundle.model if bundle else None
     contributions = explain_places(model, answer.view, places) if explain and model and answer.view else {}
     items = []
-    for place in places:
-        entry = place.entry
+    for (item_id, rank, score, title, reason, evidence_item_id, sources), propensity in places:
         item: dict[str, Any] = {
-            "item_id": entry.item_id,
-            "rank": entry.rank,
-            "score": entry.score,
-            "title": entry.title,
-            "reason": entry.reason,
-            "evidence_item_id": entry.evidence_item_id,
-            "sources": entry.sources,
-            "propensity": place.propensity,
+            "item_id": item_id,
+            "rank": rank,
+            "score": score,
+            "title": title,
+            "reason": reason,
+            "evidence_item_id": evidence_item_id,
+            "sources": sources,
+            "propensity": propensity,
         }
         if explain:
-            item["contributions"] = contributions.get(entry.item_id, [])
+            item["contributions"] = contributions.get(item_id, [])
         items.append(item)
     content = {
         "list_id": secrets.token_hex(16),

@@ -133,7 +133,7 @@ def _add_lists(app: FastAPI) -> None:
         wanted = Wanted(asked.user_id, asked.surface, asked.k, asked.category, frozenset(asked.exclude))
         if bundle is None:
             return list_response(service, None, wanted, Answer([], NO_BUNDLE))
-        longer = replace(wanted, length=asked.k + service.reach)
+        longer = replace(wanted, length=asked.k + service.reach) if service.reach else wanted
         answer = await choose_answer(service, bundle, longer, request.scope[ARRIVED], asked.explain)
         places = service.places(bundle, answer, wanted)
         return list_response(service, bundle, wanted, answer, places, explain=asked.explain)

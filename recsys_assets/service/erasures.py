@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import threading
 import time
@@ -94,9 +95,10 @@ class Erasures:
 
     def _read(self) -> dict[str, str]:
         wishes = {}
-        for path in sorted(self.folder.glob("*.json")):
-            with suppress(FileNotFoundError, ValueError, KeyError):  # another worker has done it, or it is no wish
-                wishes[path.name] = str(json.loads(path.read_bytes())["user_id"])
+        for name in sorted(os.listdir(self.folder)):  # pathlib's glob takes twice as long
+            if name.endswith(".json"):
+                with suppress(FileNotFoundError, ValueError, KeyError):  # another worker has done it, or it is no wish
+                    wishes[name] = str(json.loads((self.folder / name).read_bytes())["user_id"])
         return wishes
 
     def _look(self) -> None:

@@ -61,9 +61,11 @@ class Guard:
             return
         scope[ARRIVED] = started = time.perf_counter()
         status = 500
-        request_id = _request_id(scope)
+        headers = dict(scope["headers"])
+        request_id = _request_id(headers)
         bind_contextvars(request_id=request_id.decode())  # a request is a task: its context ends with it
-        get_current_span().set_attribute("recsys.request_id", request_id.decode())
+        if self.measures.tracer:
+            get_current_span().set_attribute("recsys.request_id", request_id.decode())
 
         async def answer(message: dict[str, Any]) -> None:
             nonlocal status
@@ -72,7 +74,7 @@ class Guard:
                 message["headers"] = [*message.get("headers", []), *HEADERS, (REQUEST_ID, request_id)]
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope, headers)
         try:
             if refusal:
                 await _refuse(answer, *refusal)
@@ -88,8 +90,7 @@ class Guard:
             if LOGGER.isEnabledFor(logging.DEBUG):
                 LOGGER.debug("request_answered", method=scope["method"], route=route, status=status, seconds=seconds)
 
-    def _refusal(self, scope: dict[str, Any]) -> tuple[int, str] | None:
-        headers = dict(scope["headers"])
+    def _refusal(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> tuple[int, str] | None:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self.config.service.max_body_bytes:
             return 413, _too_large(self.config.service.max_body_bytes)
@@ -134,9 +135,9 @@ def wanted_scope(method: str, path: str) -> Scope:
     return "write" if path in ("/v1/events", "/v1/impressions") else "read"
 
 
-def _request_id(scope: dict[str, Any]) -> bytes:
+def _request_id(headers: dict[bytes, bytes]) -> bytes:
     """The id that the caller gave the request, so that her log and ours are one story; else a new one."""
-    given: bytes = dict(scope["headers"]).get(REQUEST_ID, b"")
+    given = headers.get(REQUEST_ID, b"")
     return given if ACCEPTABLE_ID.fullmatch(given) else secrets.token_hex(8).encode()
 
 
