@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.load import Client, Load, open_loop
-from benchmarks.serve import SERVE, World, post_events, publish_copy, resident_mb, serving
+from benchmarks.load import Client, Load, open_loop, run_load
+from benchmarks.serve import SERVE, World, copy_bundle, post_events, resident_mb, serving
 from recsys_assets.config import Config, load_config
-from recsys_assets.publishing.switch import current_bundle
+from recsys_assets.publishing.switch import current_bundle, switch_to
 
 QUARTERS = 4
 LISTS_PER_SECOND, RANKS_PER_SECOND, BATCHES_PER_SECOND = 30, 5, 2
@@ -83,7 +83,8 @@ async def soak(config: Config, world: World, port: int, pid: int, seconds: float
             await asyncio.sleep(seconds / 3)
             bundle = current_bundle(config)
             assert bundle
-            await asyncio.to_thread(publish_copy, config, bundle, number)
+            build_id = await asyncio.to_thread(copy_bundle, config, bundle, number)
+            await asyncio.to_thread(switch_to, config, build_id)
 
     background = [asyncio.create_task(one) for one in (watch(), switch())]
     quarters = [await _quarter(world, client, number, seconds / QUARTERS) for number in range(QUARTERS)]
@@ -116,8 +117,8 @@ def run(home: Path, minutes: float) -> Soak:
         config = load_config({"RECSYS_HOME": str(copy)})
         world = World(config)
         with serving(copy) as (port, pid):
-            asyncio.run(post_events(world, Client(port)))
-            return asyncio.run(soak(config, world, port, pid, minutes * 60))
+            run_load(post_events(world, Client(port)))
+            return run_load(soak(config, world, port, pid, minutes * 60))
 
 
 def show(found: Soak) -> str:

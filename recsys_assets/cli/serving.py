@@ -20,8 +20,9 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: service.workers).")] = None,
 ) -> None:
     """Answer requests over HTTP, by the published bundle and what users do meanwhile. The page is at /."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = "1"  # one user is too little work to be shared; read when numpy is imported
+    # one user is too little work to be shared, and what reads a bundle leaves cores to requests; read on import
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ[variable] = "1"
     # polars' allocator would keep 240 MiB of what reading a bundle took; read when polars is imported
     os.environ["_RJEM_MALLOC_CONF"] = "dirty_decay_ms:0,muzzy_decay_ms:0"
     import uvicorn
