@@ -97,17 +97,19 @@ class StoredLists:
         start, end = self.bounds[user, place : place + 2].tolist()
         end = min(end, start + length)
         item_ids, titles = self.item.read(start, end), self.titles
-        columns = zip(
-            item_ids,
-            range(1, length + 1),
-            self.score[start:end].tolist(),
-            map(titles.get, item_ids),
-            self.reason.read(start, end),
-            self.evidence.read(start, end),
-            self.sources.read(start, end),
-            strict=False,
-        )
-        return list(map(Entry._make, columns))
+        return [
+            Entry(*entry)
+            for entry in zip(
+                item_ids,
+                range(1, length + 1),
+                self.score[start:end].tolist(),
+                map(titles.get, item_ids),
+                self.reason.read(start, end),
+                self.evidence.read(start, end),
+                self.sources.read(start, end),
+                strict=False,
+            )
+        ]
 
     def read_trending(self, category: str | None, length: int) -> list[Entry]:
         """What is wanted now, overall or in a category."""
