@@ -33,7 +33,7 @@ from recsys_assets.service.keys import APP_NEEDS_KEYS
 from recsys_assets.service.loaded import BundleHolder
 from recsys_assets.service.measures import Measures
 from recsys_assets.service.page.routes import add_page
-from recsys_assets.service.query import parameters_in_openapi, read_query
+from recsys_assets.service.query import WholeRequestRoute, parameters_in_openapi, read_query
 from recsys_assets.service.recommender import (
     MODEL_FAILED,
     NO_BUNDLE,
@@ -118,13 +118,6 @@ def create_app(config: Config | None = None) -> FastAPI:
 
 
 def _add_lists(app: FastAPI) -> None:
-    @app.get(
-        "/v1/users/{user_id}/recommendations",
-        response_model=ListOut,
-        tags=["lists"],
-        openapi_extra={"parameters": parameters_in_openapi()},
-        responses={422: {"description": "A parameter is not as it should be."}},
-    )
     async def recommendations(request: Request) -> Response:
         """A user's list: the published one, or one that follows what she did since."""
         asked = read_query(request.path_params["user_id"], request.scope["query_string"])
@@ -137,6 +130,17 @@ def _add_lists(app: FastAPI) -> None:
         answer = await choose_answer(service, bundle, longer, request.scope[ARRIVED], asked.explain)
         places = service.places(bundle, answer, wanted)
         return list_response(service, bundle, wanted, answer, places, explain=asked.explain)
+
+    app.router.add_api_route(
+        "/v1/users/{user_id}/recommendations",
+        recommendations,
+        methods=["GET"],
+        response_model=ListOut,
+        tags=["lists"],
+        openapi_extra={"parameters": parameters_in_openapi()},
+        responses={422: {"description": "A parameter is not as it should be."}},
+        route_class_override=WholeRequestRoute,
+    )
 
     @app.post("/v1/rank", response_model=ListOut, tags=["lists"])
     async def rank(request: Request, asked: RankIn) -> Response:
