@@ -15,6 +15,7 @@ from recsys_assets.settings import EventTypeConfig
 
 UNKNOWN_ITEM = -1
 RATING, DISLIKE = "rating", "dislike"
+ROWS_AT_ONCE = 50_000  # numpy fills no more without letting requests in between
 EPOCH = datetime(1970, 1, 1)
 
 Ints = NDArray[np.int64]
@@ -86,8 +87,12 @@ def read_events(frame: pl.DataFrame, items: Ints) -> UserEvents:
 def _share_texts(texts: pl.Series) -> NDArray[np.object_]:
     """Each different text once in memory, however many rows have it."""
     different = texts.unique().sort()
-    numbers = texts.replace_strict(different, np.arange(len(different)), return_dtype=pl.Int64)
-    shared: NDArray[np.object_] = np.array(different.to_list(), dtype=object)[numbers.to_numpy()]
+    numbers = texts.cast(pl.Enum(different)).to_physical().to_numpy()
+    each = np.array(different.to_list(), dtype=object)
+    shared = np.empty(len(numbers), object)
+    for start in range(0, len(numbers), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        shared[some] = each[numbers[some]]
     return shared
 
 

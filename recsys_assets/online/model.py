@@ -209,33 +209,36 @@ def load_online_model(bundle: Path) -> OnlineModel | None:
     known = build_history(LIVE_CUTOFF, snapshot.pairs, users)
     ids = pl.Series(known.item_ids, dtype=pl.String)
     items = _read_items(bundle, known, snapshot.items)
-    places = snapshot.events["item_id"].replace_strict(items.positions, default=UNKNOWN_ITEM, return_dtype=pl.Int64)
-    counts = snapshot.events.group_by("user_id", maintain_order=True).len()
-    ends = counts["len"].cum_sum().to_list()
+    stretches = snapshot.events["user_id"].rle().struct  # sorted by user
+    ends = stretches.field("len").cum_sum().to_list()
     starts = [0, *ends[:-1]] if ends else []
     scorers = {source: load_source(bundle / MODELS_FOLDER / source, known) for source in snapshot.state.sources}
     return OnlineModel(
         state=snapshot.state,
         items=items,
-        events=read_events(snapshot.events, places.to_numpy()),
-        rows_of={user: slice(start, end) for user, start, end in zip(counts["user_id"], starts, ends, strict=True)},
+        events=read_events(snapshot.events, _find(ids, snapshot.events["item_id"])),
+        rows_of={
+            user: slice(start, end) for user, start, end in zip(stretches.field("value"), starts, ends, strict=True)
+        },
         event_ids=frozenset(snapshot.events["event_id"].drop_nulls()),
         scorers=scorers,
-        covisited=_read_covisited(snapshot.covisited, items),
+        covisited=_read_covisited(snapshot.covisited, ids),
         descriptions=describe_for_rerank(snapshot.items, ids, snapshot.state.title_weight),
         ranker=load_ranker(bundle / MODEL_FOLDER) if snapshot.state.method == RANKER else None,
     )
 
 
-def _read_covisited(pairs: pl.DataFrame, items: Items) -> sparse.csr_matrix:
-    places = {
-        name: pairs[name].replace_strict(items.positions, default=UNKNOWN_ITEM, return_dtype=pl.Int64).to_numpy()
-        for name in ("item_id", "neighbour_item_id")
-    }
-    is_known = (places["item_id"] >= 0) & (places["neighbour_item_id"] >= 0)
-    rows, columns = (place[is_known] for place in places.values())
-    shape = (len(items.ids), len(items.ids))
-    return sparse.csr_matrix((pairs["score"].to_numpy()[is_known], (rows, columns)), shape=shape)
+def _find(ids: pl.Series, wanted: pl.Series) -> Ints:
+    """Where each of `wanted` is among `ids`; UNKNOWN_ITEM where it is not."""
+    places = wanted.cast(pl.Enum(ids), strict=False).to_physical().cast(pl.Int64)
+    return np.asarray(places.fill_null(UNKNOWN_ITEM).to_numpy(), np.int64)
+
+
+def _read_covisited(pairs: pl.DataFrame, ids: pl.Series) -> sparse.csr_matrix:
+    rows, columns = (_find(ids, pairs[name]) for name in ("item_id", "neighbour_item_id"))
+    is_known = (rows >= 0) & (columns >= 0)
+    values = pairs["score"].to_numpy()[is_known]
+    return sparse.csr_matrix((values, (rows[is_known], columns[is_known])), shape=(len(ids), len(ids)))
 
 
 def _read_items(bundle: Path, known: History, described: pl.DataFrame) -> Items:
