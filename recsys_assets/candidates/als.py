@@ -14,7 +14,7 @@ from recsys_assets.candidates.generate import Scorer, score_block
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.nothing import Nothing
 from recsys_assets.candidates.saved import SavedSource
-from recsys_assets.candidates.spread import multiply, take_rows
+from recsys_assets.candidates.spread import in_double, multiply, take_rows
 from recsys_assets.candidates.taught import with_als_settings
 from recsys_assets.config import Config
 
@@ -51,7 +51,7 @@ class Als(SavedSource):
 
     @cached_property
     def _by_factor(self) -> NDArray[np.float64]:
-        return self.item_factors.T.astype(np.float64)
+        return in_double(self.item_factors.T)
 
     @cached_property
     def _shared(self) -> FloatArray:

@@ -50,6 +50,8 @@ class History:
         """Users x items, float32, from one value a pair; zeros are dropped."""
         data = np.asarray(values, np.float32)
         kept = data != 0
+        if self.shape[0] == 1:
+            return make_row(data[kept], self.pairs["item"][kept], self.shape[1])
         counts = np.bincount(self.pairs["user"][kept], minlength=self.shape[0])
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         # pairs are sorted by user and item, as the rows of a matrix are
@@ -88,6 +90,18 @@ class History:
             self._derived[key] = make()
         made: Derived = self._derived[key]
         return made
+
+
+def make_row(values: FloatArray, columns: IntArray, n_columns: int) -> sparse.csr_matrix:
+    """A matrix of one row; `columns` ascend.
+
+    Without the checks of scipy's constructor, which take longer than all else here: the service makes five a request.
+    What is set is what the constructor sets, which a test holds it to.
+    """
+    row = sparse.csr_matrix.__new__(sparse.csr_matrix)
+    row.data, row.indices, row.indptr = values, columns, np.array([0, len(values)], np.int32)
+    row._shape, row.maxprint = (1, n_columns), 50
+    return row
 
 
 def read_history(connection: duckdb.DuckDBPyConnection, cutoff: str) -> History:

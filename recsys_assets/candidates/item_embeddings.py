@@ -10,7 +10,7 @@ from scipy import sparse
 from recsys_assets.candidates.catalogue import Catalogue
 from recsys_assets.candidates.history import FloatArray, History, IntArray
 from recsys_assets.candidates.saved import SavedSource
-from recsys_assets.candidates.spread import multiply, take_rows, unit_rows
+from recsys_assets.candidates.spread import in_double, multiply, take_rows, unit_rows
 from recsys_assets.config import Config
 
 HALF_LIFE_EVENTS = 20.0
@@ -34,7 +34,7 @@ class ItemEmbeddings(SavedSource):
 
     @cached_property
     def _by_dimension(self) -> NDArray[np.float64]:
-        return self.vectors.T.astype(np.float64)
+        return in_double(self.vectors.T)
 
 
 def fit_item_embeddings(history: History, catalogue: Catalogue, config: Config) -> ItemEmbeddings:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from recsys_assets.candidates.catalogue import read_catalogue
-from recsys_assets.candidates.history import build_history, read_cutoffs, read_history, read_roles
+from recsys_assets.candidates.history import build_history, make_row, read_cutoffs, read_history, read_roles
 
 
 def test_cutoffs_are_named_oldest_first(small_warehouse) -> None:
@@ -60,3 +61,14 @@ def test_availability_is_todays_and_no_part_of_the_past(small_warehouse) -> None
     live, test = (read_catalogue(small_warehouse, read_history(small_warehouse, cutoff)) for cutoff in ("live", "test"))
     assert live.unavailable.tolist() == [True, False, False]
     assert test.unavailable.tolist() == [False]
+
+
+def test_a_row_made_without_checks_is_what_scipy_makes() -> None:
+    values, columns = np.array([1, 0.5], np.float32), np.array([1, 3], np.int32)
+    made = make_row(values, columns, 5)
+    whole = sparse.csr_matrix((values, columns, np.array([0, 2], np.int32)), shape=(1, 5))
+    assert vars(made).keys() == vars(whole).keys()
+    assert (made.shape, made.dtype, made.nnz, repr(made)) == (whole.shape, whole.dtype, whole.nnz, repr(whole))
+    np.testing.assert_array_equal(made.toarray(), whole.toarray())
+    np.testing.assert_array_equal((made @ made.T).toarray(), [[1.25]])
+    np.testing.assert_array_equal(made[[0, 0]].toarray(), np.vstack([whole.toarray()] * 2))

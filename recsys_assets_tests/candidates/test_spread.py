@@ -1,7 +1,7 @@
 import numpy as np
 from scipy import sparse
 
-from recsys_assets.candidates.spread import multiply, spread, spread_row
+from recsys_assets.candidates.spread import in_double, multiply, spread, spread_row
 
 
 def test_a_row_s_product_does_not_depend_on_the_rows_beside_it() -> None:
@@ -11,6 +11,14 @@ def test_a_row_s_product_does_not_depend_on_the_rows_beside_it() -> None:
     np.testing.assert_allclose(whole, rows @ matrix, rtol=1e-4, atol=1e-4)
     for first, n in ((0, 1), (5, 1), (3, 2), (7, 15), (11, 64), (1, 257)):
         np.testing.assert_array_equal(multiply(rows[first : first + n], matrix), whole[first : first + n])
+
+
+def test_a_matrix_held_in_double_precision_gives_the_same_bits() -> None:
+    draws = np.random.default_rng(2)
+    rows, factors = (draws.standard_normal(shape).astype(np.float32) for shape in ((3, 64), (4_500, 64)))
+    held = in_double(factors.T)
+    np.testing.assert_array_equal(held, factors.T)
+    np.testing.assert_array_equal(multiply(rows, held), multiply(rows, factors.T))
 
 
 def test_one_sparse_row_s_product_is_that_of_many_rows_to_the_bit() -> None:
