@@ -161,6 +161,8 @@ def _reached_by(scores: NDArray[np.floating], n: int) -> NDArray[np.floating]:
 def _best_among(scores: NDArray[np.floating], is_among: NDArray[np.bool_], n: int) -> IndexArray:
     """`best_places` of rows of which only some places, at least n a row, come into question."""
     place = np.flatnonzero(is_among)
+    if len(scores) == 1:
+        return place[np.argsort(-scores[0, place], kind="stable")[:n]][None, :]
     counts = np.count_nonzero(is_among, axis=1)
     width = int(counts.max(initial=n))
     # rows of one length, the shorter ones filled up with what comes last
