@@ -142,7 +142,6 @@ def _add_lists(app: FastAPI) -> None:
         route_class_override=WholeRequestRoute,
     )
 
-    @app.post("/v1/rank", response_model=ListOut, tags=["lists"])
     async def rank(request: Request, asked: RankIn) -> Response:
         """Put items in order for a user, by all that she did and the session that comes along."""
         service: Service = request.app.state.service
@@ -172,6 +171,15 @@ def _add_lists(app: FastAPI) -> None:
         places = [Place(entry, 1.0) for entry in answer.entries]
         answer = Answer(answer.entries, answer.fallback or fault, answer.view)
         return list_response(service, bundle, wanted, answer, places, surface="rank", explain=asked.explain)
+
+    app.router.add_api_route(
+        "/v1/rank",
+        rank,
+        methods=["POST"],
+        response_model=ListOut,
+        tags=["lists"],
+        route_class_override=WholeRequestRoute,
+    )
 
     @app.get("/v1/items/{item_id}/similar", response_model=ListOut, tags=["lists"])
     async def similar(request: Request, item_id: ItemId, k: Length = 10) -> Response:

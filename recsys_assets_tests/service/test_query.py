@@ -1,10 +1,11 @@
-"""The query of the list route: what is read, what is refused, and what OpenAPI says of it."""
+"""What the routes of lists are asked with: what is read, what is refused, and what OpenAPI says of it."""
 
 import pytest
 from fastapi.exceptions import RequestValidationError
 
 from recsys_assets.service.app import create_app
-from recsys_assets.service.query import ListQuery, read_query
+from recsys_assets.service.query import ListQuery, read_body, read_query
+from recsys_assets.service.shapes import RankIn
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,32 @@ def test_an_id_that_is_too_long_is_refused_and_named() -> None:
     with pytest.raises(RequestValidationError) as caught:
         read_query("u" * 513, b"")
     assert caught.value.errors()[0]["loc"] == ("path", "user_id")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8", "application/x+json"])
+def test_a_body_of_json_is_read(content_type: str) -> None:
+    asked = read_body(RankIn, {"content-type": content_type}, b'{"user_id": "u1", "items": ["i1"]}')
+    assert asked == RankIn(user_id="u1", items=["i1"])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "place"),
+    [
+        ("application/json", b"", ("body",)),
+        ("application/json", b"{", ("body",)),
+        ("application/json", b'{"user_id": "\\ud800", "items": []}', ("body",)),
+        ("application/json", b'{"user_id": "u1"}', ("body", "items")),
+        ("application/json", b'{"user_id": "u1", "items": ["i1", ""]}', ("body", "items", 1)),
+        ("text/plain", b'{"user_id": "u1", "items": []}', ("body",)),
+        ("application/jsonp", b'{"user_id": "u1", "items": []}', ("body",)),
+    ],
+)
+def test_a_body_that_is_something_else_is_refused_and_named(
+    content_type: str, body: bytes, place: tuple[object, ...]
+) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        read_body(RankIn, {"content-type": content_type}, body)
+    assert caught.value.errors()[0]["loc"] == place
 
 
 def test_openapi_describes_each_field(tiny_home) -> None:
