@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
 from recsys_assets.schema import FOR_YOU
 
@@ -32,7 +33,11 @@ class WholeRequestRoute(APIRoute):
         model, endpoint = self.body_field.field_info.annotation, self.endpoint
 
         async def answer(request: Request) -> Response:
-            answered: Response = await endpoint(request, read_body(model, request.headers, await request.body()))
+            try:
+                body = await request.body()
+            except ClientDisconnect:
+                raise HTTPException(400, "The body ended too early.") from None
+            answered: Response = await endpoint(request, read_body(model, request.headers, body))
             return answered
 
         return answer

@@ -1,5 +1,8 @@
 """What the routes of lists are asked with: what is read, what is refused, and what OpenAPI says of it."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from fastapi.exceptions import RequestValidationError
 
@@ -75,6 +78,24 @@ def test_a_body_that_is_something_else_is_refused_and_named(
     with pytest.raises(RequestValidationError) as caught:
         read_body(RankIn, {"content-type": content_type}, body)
     assert caught.value.errors()[0]["loc"] == place
+
+
+def test_a_client_that_leaves_before_its_body_is_there_is_no_failure_of_ours(tiny_home) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/rank", "raw_path": b"/v1/rank",
+        "root_path": "", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    asyncio.run(create_app(tiny_home)(scope, receive, send))
+    assert sent[0]["status"] == 400
 
 
 def test_openapi_describes_each_field(tiny_home) -> None:
