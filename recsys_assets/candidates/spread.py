@@ -1,7 +1,6 @@
 """Products of users' rows with a matrix of items, as dense scores: quick for many users, and for one."""
 
-import mmap
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +8,6 @@ from scipy import sparse
 from scipy.sparse._sparsetools import csc_matvec, csr_row_index
 
 from recsys_assets.candidates.history import FloatArray, IntArray
-
-HUGE_PAGE: Final = 2 << 20  # bytes, of x86-64 and of most ARM kernels
 
 
 def multiply(rows: FloatArray, matrix: NDArray[np.floating]) -> FloatArray:
@@ -24,20 +21,8 @@ def multiply(rows: FloatArray, matrix: NDArray[np.floating]) -> FloatArray:
 
 
 def in_double(matrix: FloatArray) -> NDArray[np.float64]:
-    """A copy in double precision for `multiply`, on huge pages where the system has them.
-
-    One user's product reads all of it once, after whatever else: on small pages a third of its time goes into finding
-    them. Memory that processes share, as mmap gives it by itself, gets no huge pages.
-    """
-    size = matrix.size * 8
-    room = mmap.mmap(-1, size + HUGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        room.madvise(mmap.MADV_HUGEPAGE)
-    held = np.frombuffer(room, np.uint8)
-    begin = -held.ctypes.data % HUGE_PAGE
-    double: NDArray[np.float64] = held[begin : begin + size].view(np.float64).reshape(matrix.shape)
-    double[...] = matrix
-    return double
+    """A copy in double precision for `multiply`, row after row: for one user BLAS reads it the quicker so."""
+    return np.ascontiguousarray(matrix, np.float64)
 
 
 def spread(profiles: sparse.csr_matrix, users: IntArray, matrix: sparse.csr_matrix) -> FloatArray:

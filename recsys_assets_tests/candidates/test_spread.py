@@ -1,12 +1,7 @@
-from pathlib import Path
-
 import numpy as np
-import pytest
 from scipy import sparse
 
 from recsys_assets.candidates.spread import in_double, multiply, spread, spread_row
-
-HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 def test_a_row_s_product_does_not_depend_on_the_rows_beside_it() -> None:
@@ -24,20 +19,6 @@ def test_a_matrix_held_in_double_precision_gives_the_same_bits() -> None:
     held = in_double(factors.T)
     np.testing.assert_array_equal(held, factors.T)
     np.testing.assert_array_equal(multiply(rows, held), multiply(rows, factors.T))
-
-
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="this system gives no huge pages to who asks"
-)
-def test_a_matrix_held_in_double_precision_lies_on_huge_pages() -> None:
-    before = _kilobytes_on_huge_pages()
-    held = in_double(np.ones((64, 50_000), np.float32))
-    assert held.nbytes > 20_000_000
-    assert _kilobytes_on_huge_pages() - before >= 10_000
-
-
-def _kilobytes_on_huge_pages() -> int:
-    return int(Path("/proc/self/smaps_rollup").read_text().split("AnonHugePages:")[1].split()[0])
 
 
 def test_one_sparse_row_s_product_is_that_of_many_rows_to_the_bit() -> None:
